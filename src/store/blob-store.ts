@@ -1,0 +1,25 @@
+import type { Digest } from '../oci/digest.ts';
+import type { BlobReader } from './blob-reader.ts';
+import type { BlobWriter } from './blob-writer.ts';
+
+/**
+ * Content-addressed blobs, manifests included. What is here was verified before it became
+ * visible, and is never changed.
+ */
+export interface BlobStore {
+  /** The size in bytes, or undefined where the blob is not here. */
+  stat(digest: Digest): Promise<number | undefined>;
+  /** Opens a blob for reading, or gives undefined. The reader stays good when the blob is deleted. Close it. */
+  open(digest: Digest): Promise<BlobReader | undefined>;
+  /** The whole of a small blob (a manifest), or undefined. */
+  read(digest: Digest): Promise<Buffer | undefined>;
+  /** Commits a small blob in one go. The caller has verified the digest. */
+  put(digest: Digest, bytes: Buffer): Promise<void>;
+  /**
+   * Starts a blob, or goes on with what an earlier writer of the same digest left behind.
+   * One writer a digest at a time; the caller sees to that.
+   */
+  create(digest: Digest, signal: AbortSignal): Promise<BlobWriter>;
+  /** Whether there was one. Readers that have it open keep it. */
+  delete(digest: Digest): Promise<boolean>;
+}

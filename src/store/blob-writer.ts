@@ -1,0 +1,35 @@
+/**
+ * A blob on its way into the store. It grows in a spool file, hashed as it is written; readers
+ * may follow up to `offset`. Disposed without a commit, nothing becomes visible: what was written
+ * stays in the spool for a later writer of the same digest, unless it was discarded.
+ */
+export interface BlobWriter extends AsyncDisposable {
+  /** Bytes written and readable from the spool. */
+  readonly offset: number;
+  /** Validator and size of the answer these bytes came from, kept with the spool for a later resume. */
+  readonly origin: SpoolOrigin;
+  setOrigin(origin: SpoolOrigin): Promise<void>;
+  /** Hashes and appends; resolves when the bytes are in the file. Never called twice at once. */
+  write(chunks: readonly Buffer[]): Promise<void>;
+  /** Reads back what was written, also after the commit, until disposed. */
+  read(
+    buffer: Buffer,
+    length: number,
+    position: number,
+    done: (error: Error | null, bytesRead: number) => void,
+  ): void;
+  /** Whether what was written has the digest it should have. Ends the hash: no write after it. */
+  verify(): boolean;
+  /** Makes the blob durable and visible: fsync, rename, fsync of the folder. Only after `verify()` said true. */
+  commit(): Promise<void>;
+  /** Throws away what was written: it is wrong. */
+  discard(): Promise<void>;
+}
+
+/** What is known of the answer a spool's bytes came from. */
+export interface SpoolOrigin {
+  /** Bytes of the whole blob. */
+  readonly size?: number | undefined;
+  /** Strong validator for `If-Range`. */
+  readonly etag?: string | undefined;
+}
