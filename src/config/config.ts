@@ -1,0 +1,134 @@
+/**
+ * The effective configuration: every default filled in, every unit resolved. Sizes are bytes,
+ * durations are milliseconds, paths are absolute. The names are those of the file, so that one
+ * name finds a setting in the file, in a message, in the environment and in the code.
+ */
+export interface Config {
+  readonly server: ServerConfig;
+  readonly operations: {
+    /** Undefined where it is `off`. */
+    readonly listen: Listen | undefined;
+  };
+  readonly storage: StorageConfig;
+  readonly catalog: { readonly redis?: RedisConfig | undefined };
+  /** By name, in the order of the file. */
+  readonly upstreams: Readonly<Record<string, UpstreamConfig>>;
+  /** A key of `upstreams`; undefined where it is `none`. */
+  readonly default_upstream: string | undefined;
+  /** No upstream is ever called. Already folded into every upstream's own `offline`. */
+  readonly offline: boolean;
+  readonly log: LogConfig;
+}
+
+/** Where to listen. */
+export interface Listen {
+  /** An address or a host name, IPv6 without brackets; undefined for every address there is. */
+  readonly host: string | undefined;
+  /** 0 lets the system choose. */
+  readonly port: number;
+}
+
+export interface ServerConfig {
+  readonly listen: Listen;
+  /** Paths of PEM files. With `client_ca`, only clients with a certificate of it are let in. */
+  readonly tls?:
+    | { readonly cert: string; readonly key: string; readonly client_ca?: string | undefined }
+    | undefined;
+  /** How long a client may take over the head of its request. */
+  readonly headers_timeout: number;
+  readonly keep_alive_timeout: number;
+  readonly max_header_size: number;
+  /** How long running transfers may go on after SIGTERM. */
+  readonly drain_timeout: number;
+}
+
+export interface StorageConfig {
+  readonly directory: string;
+  readonly max_size?: number | undefined;
+  /** Bytes of manifests that are kept in memory. */
+  readonly manifest_cache: number;
+  /** Bytes of all send buffers together. */
+  readonly send_buffers: number;
+  /** A download goes on when its last client has left. */
+  readonly continue_downloads: boolean;
+  /** The age at which an abandoned partial download is removed. */
+  readonly spool_ttl: number;
+}
+
+export interface RedisConfig {
+  /** `redis://` or `rediss://`; may hold a user and a password. */
+  readonly url: string;
+  readonly password?: string | undefined;
+  readonly password_file?: string | undefined;
+  readonly key_prefix: string;
+  /** How long a command may take before the disk is asked instead. */
+  readonly timeout: number;
+}
+
+export interface UpstreamConfig {
+  /** Without a slash at its end; so are the mirrors. */
+  readonly url: string;
+  /** Tried in order after `url`. */
+  readonly mirrors: readonly string[];
+  /** Other names of this upstream, as `ns` or as the first path component. */
+  readonly aliases: readonly string[];
+  /** Values of the Host header that lead here. */
+  readonly hosts: readonly string[];
+  readonly credentials?: CredentialsConfig | undefined;
+  /** Hosts, besides its own and well-known ones, whose token servers may see the credentials. */
+  readonly realms: readonly string[];
+  /** Path of a PEM file, trusted besides the system's authorities. */
+  readonly ca?: string | undefined;
+  /** `http://` or `https://`; may hold a user and a password. Without it, HTTP(S)_PROXY holds. */
+  readonly proxy?: string | undefined;
+  /** Connections at once to one origin. */
+  readonly connections: number;
+  readonly timeouts: TimeoutsConfig;
+  readonly tag_ttl: TagTtl;
+  /** How long "there is no such thing" is remembered. */
+  readonly negative_ttl: number;
+  /** How long a stale tag is served while the upstream denies or fails. */
+  readonly stale_if_error: number;
+  /** A tag that the upstream deleted is kept. */
+  readonly keep_deleted: boolean;
+  /** Globs of repository names; empty allows all. `deny` wins. */
+  readonly allow: readonly string[];
+  readonly deny: readonly string[];
+  readonly offline: boolean;
+}
+
+/** How to log in at an upstream: told apart by the key that is there. */
+export type CredentialsConfig =
+  | { readonly username: string; readonly password: string }
+  | { readonly username: string; readonly password_file: string }
+  /** Runs `docker-credential-<helper> get`. */
+  | { readonly helper: string }
+  /** Path of a docker `config.json`. */
+  | { readonly docker_config: string };
+
+export interface TimeoutsConfig {
+  readonly connect: number;
+  /** From the request to the answer's headers. */
+  readonly headers: number;
+  /** Without a byte of a body. */
+  readonly idle: number;
+  /** A whole exchange with a token server. */
+  readonly token: number;
+  /** A tag's check, before what is cached is served and the check goes on behind. */
+  readonly revalidate: number;
+}
+
+/** How long a tag is served without asking the upstream: by the first glob that matches, else the default. */
+export interface TagTtl {
+  readonly default: number;
+  readonly patterns: readonly { readonly glob: string; readonly ttl: number }[];
+}
+
+export const logLevels = ['error', 'warn', 'info', 'debug'] as const;
+
+export interface LogConfig {
+  readonly level: (typeof logLevels)[number];
+  readonly format: 'json' | 'pretty';
+  /** One line a request. */
+  readonly access: boolean;
+}

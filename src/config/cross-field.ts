@@ -1,0 +1,137 @@
+import type { Listen } from './config.ts';
+import type { ConfigPath, Fault } from './config-error.ts';
+import { listenClash, parseListen } from './listen.ts';
+import { didYouMean } from './near-match.ts';
+import { defaultListen } from './schema.ts';
+import { asMapping } from './schema-tree.ts';
+import { urlHasPassword } from './url.ts';
+import { builtInAliases, defaultUrl } from './well-known.ts';
+
+type Mapping = Readonly<Record<string, unknown>>;
+
+/**
+ * Faults between values that may each be right. Works on the file as read, whatever its types, so
+ * that these faults are found in the same run as all others.
+ */
+export function crossFieldFaults(raw: Mapping): Fault[] {
+  const upstreams = asMapping(raw['upstreams']);
+  return [
+    ...listenFaults(raw),
+    ...redisFaults(asMapping(asMapping(raw['catalog'])['redis'])),
+    ...defaultFaults(raw['default_upstream'], Object.keys(upstreams)),
+    ...claimFaults(upstreams),
+    ...Object.entries(upstreams).flatMap(([name, entry]) => [
+      ...credentialsFaults(name, asMapping(entry)),
+      ...schemeFaults(name, asMapping(entry)),
+    ]),
+  ];
+}
+
+function listenFaults(raw: Mapping): Fault[] {
+  const one = listenOf(raw['server'], defaultListen.server);
+  const other = listenOf(raw['operations'], defaultListen.operations);
+  if (one === undefined || other === undefined || !listenClash(one, other)) return [];
+  const message = 'is the same address as server.listen; metrics never share the public port';
+  return [{ path: ['operations', 'listen'], message }];
+}
+
+function listenOf(section: unknown, fallback: string): Listen | undefined {
+  const given = asMapping(section)['listen'] ?? fallback;
+  return typeof given === 'string' ? parseListen(given) : undefined;
+}
+
+function redisFaults(redis: Mapping): Fault[] {
+  const given = ['password', 'password_file'].filter((key) => redis[key] !== undefined);
+  if (typeof redis['url'] === 'string' && urlHasPassword(redis['url'])) given.push('the url');
+  if (given.length < 2) return [];
+  const message = `the password is given twice, by ${given.join(' and ')}`;
+  return [{ path: ['catalog', 'redis', 'password'], message }];
+}
+
+function defaultFaults(name: unknown, names: readonly string[]): Fault[] {
+  if (typeof name !== 'string' || name === 'none' || names.includes(name)) return [];
+  const message = `must be the name of an upstream, or none${didYouMean(name, names)}`;
+  return [{ path: ['default_upstream'], message }];
+}
+
+/** A name, an alias or a host leads to one upstream. */
+function claimFaults(upstreams: Mapping): Fault[] {
+  const faults: Fault[] = [];
+  const names = Object.keys(upstreams);
+  const claim = (
+    owners: Map<string, string>,
+    name: string,
+    key: string,
+    path: ConfigPath,
+  ): void => {
+    const owner = owners.get(key);
+    if (owner === undefined) owners.set(key, name);
+    else if (owner !== name) faults.push({ path, message: `already leads to ${owner}` });
+  };
+  const aliases = new Map(names.map((name) => [name, name]));
+  const hosts = new Map<string, string>();
+  for (const name of names) {
+    for (const alias of builtInAliases(name)) {
+      if (aliases.has(alias)) {
+        faults.push({ path: ['upstreams', alias], message: `is another name of ${name}` });
+      }
+      aliases.set(alias, name);
+    }
+  }
+  for (const name of names) {
+    const entry = asMapping(upstreams[name]);
+    for (const [key, owners] of [
+      ['aliases', aliases],
+      ['hosts', hosts],
+    ] as const) {
+      for (const [index, value] of texts(entry[key])) {
+        claim(owners, name, value.trim().toLowerCase(), ['upstreams', name, key, index]);
+      }
+    }
+  }
+  return faults;
+}
+
+function credentialsFaults(name: string, entry: Mapping): Fault[] {
+  const given = asMapping(entry['credentials']);
+  if (entry['credentials'] !== given) return [];
+  const message = credentialsFault(new Set(Object.keys(given)));
+  return message === undefined ? [] : [{ path: ['upstreams', name, 'credentials'], message }];
+}
+
+function credentialsFault(keys: ReadonlySet<string>): string | undefined {
+  const login = ['username', 'password', 'password_file'].filter((key) => keys.has(key));
+  const ways = [
+    ...login.slice(0, 1),
+    ...['helper', 'docker_config'].filter((key) => keys.has(key)),
+  ];
+  if (ways.length === 0) {
+    return 'needs username and password or password_file, or helper, or docker_config';
+  }
+  if (ways.length > 1) return `give only one of ${ways.join(', ')}`;
+  if (login.length === 0) return undefined;
+  if (keys.has('password') && keys.has('password_file')) {
+    return 'give password or password_file, not both';
+  }
+  if (!keys.has('username')) return 'a password needs its username';
+  return login.length === 1 ? 'a username needs password or password_file' : undefined;
+}
+
+/** Credentials of an https registry must not leave over http. */
+function schemeFaults(name: string, entry: Mapping): Fault[] {
+  const url = typeof entry['url'] === 'string' ? entry['url'] : defaultUrl(name);
+  if (entry['credentials'] === undefined || !/^https:/i.test(url)) return [];
+  return texts(entry['mirrors'])
+    .filter(([, mirror]) => /^http:/i.test(mirror))
+    .map(([index]) => ({
+      path: ['upstreams', name, 'mirrors', index],
+      message: 'the credentials of an https upstream would be sent over http',
+    }));
+}
+
+function texts(value: unknown): (readonly [number, string])[] {
+  if (!Array.isArray(value)) return [];
+  return [...value.entries()].filter(
+    (entry): entry is [number, string] => typeof entry[1] === 'string',
+  );
+}

@@ -1,0 +1,88 @@
+import { z } from 'zod';
+import { logLevels } from './config.ts';
+import {
+  bytes,
+  duration,
+  file,
+  flag,
+  listen,
+  listenOrOff,
+  path,
+  secret,
+  text,
+  timeout,
+  url,
+  type Kind,
+} from './scalars.ts';
+import { upstreamName, upstreamSchema } from './upstream-schema.ts';
+import { wellKnownUpstreams } from './well-known.ts';
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/** What stands in the file where `server.listen` and `operations.listen` are not given. */
+export const defaultListen = { server: '0.0.0.0:5000', operations: '127.0.0.1:5001' } as const;
+
+const tls = z.strictObject({
+  cert: file(),
+  key: file(),
+  client_ca: file().optional(),
+});
+
+const server = z.strictObject({
+  listen: listen().prefault(defaultListen.server),
+  tls: tls.optional(),
+  headers_timeout: timeout().prefault('15s'),
+  keep_alive_timeout: timeout().prefault('75s'),
+  max_header_size: bytes({ min: KiB, max: MiB }).prefault('16KiB'),
+  drain_timeout: duration({ max: 86_400_000 }).prefault('30s'),
+});
+
+const operations = z.strictObject({
+  listen: listenOrOff().prefault(defaultListen.operations),
+});
+
+const storage = z.strictObject({
+  directory: path().prefault('./data'),
+  max_size: bytes({ min: MiB }).optional(),
+  manifest_cache: bytes({ min: MiB }).prefault('32MiB'),
+  send_buffers: bytes({ min: MiB }).prefault('48MiB'),
+  continue_downloads: flag().prefault(true),
+  spool_ttl: duration().prefault('7d'),
+});
+
+const redis = z.strictObject({
+  url: url(['redis', 'rediss'], { credentials: true }),
+  password: secret().optional(),
+  password_file: file().optional(),
+  key_prefix: text().prefault('baleen'),
+  timeout: timeout().prefault('100ms'),
+});
+
+const catalog = z.strictObject({ redis: redis.optional() });
+
+const log = z.strictObject({
+  level: z.enum(logLevels, { error: `expected one of ${logLevels.join(', ')}` }).prefault('info'),
+  format: z.enum(['json', 'pretty'], { error: 'expected json or pretty' }).optional(),
+  access: flag().prefault(true),
+});
+
+/** The file, key by key: the contract with those who wrote one. */
+export const configSchema = z.strictObject({
+  server: server.prefault({}),
+  operations: operations.prefault({}),
+  storage: storage.prefault({}),
+  catalog: catalog.prefault({}),
+  upstreams: z
+    .record(upstreamName, upstreamSchema)
+    .prefault(() => Object.fromEntries(wellKnownUpstreams.map((name) => [name, {}]))),
+  default_upstream: z
+    .string({ error: 'expected the name of an upstream, or none' })
+    .optional()
+    .meta({ kind: 'upstream_or_none' satisfies Kind }),
+  offline: flag().prefault(false),
+  log: log.prefault({}),
+});
+
+/** The file as read: values resolved, but nothing yet that depends on two of them. */
+export type ParsedConfig = z.output<typeof configSchema>;
