@@ -1,0 +1,127 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { Child, type Exit } from './child.ts';
+import { freePort } from './ports.ts';
+import { tempDir, type TempDir } from './temp-dir.ts';
+
+/** The configuration file's sections; what a test gives is laid over the harness's own, section by section. */
+export type Settings = Readonly<Record<string, unknown>>;
+
+const main = join(import.meta.dirname, '../../src/main.ts');
+
+/** Baleen as a process of its own, with its own data directory and ports on loopback. */
+export class Baleen implements AsyncDisposable {
+  readonly port: number;
+  readonly operationsPort: number;
+  readonly #directory: TempDir;
+  #settings: Settings;
+  #child: Child | undefined;
+
+  private constructor(directory: TempDir, ports: readonly [number, number], settings: Settings) {
+    this.#directory = directory;
+    [this.port, this.operationsPort] = ports;
+    this.#settings = settings;
+  }
+
+  /** Starts one and waits until it answers. */
+  static async start(settings: Settings): Promise<Baleen> {
+    const baleen = await Baleen.prepare(settings);
+    await baleen.start();
+    return baleen;
+  }
+
+  /** Chooses ports and a directory, and starts nothing. */
+  static async prepare(settings: Settings): Promise<Baleen> {
+    const ports = [await freePort(), await freePort()] as const;
+    return new Baleen(tempDir('baleen'), ports, settings);
+  }
+
+  /** `127.0.0.1:<port>`. */
+  get host(): string {
+    return `127.0.0.1:${String(this.port)}`;
+  }
+
+  get url(): string {
+    return `http://${this.host}`;
+  }
+
+  /** Where /metrics, /healthz and /readyz are. */
+  get operationsUrl(): string {
+    return `http://127.0.0.1:${String(this.operationsPort)}`;
+  }
+
+  get dataDirectory(): string {
+    return join(this.#directory.path, 'data');
+  }
+
+  /** The running process, or the last that ran. */
+  get process(): Child {
+    if (this.#child === undefined) throw new Error('Baleen was never started');
+    return this.#child;
+  }
+
+  /** Lays other sections over the configuration; they hold from the next start. */
+  configure(settings: Settings): void {
+    this.#settings = { ...this.#settings, ...settings };
+  }
+
+  /** Starts it, again if need be: on the same ports, with the same data. */
+  async start(): Promise<void> {
+    const child = await this.spawn();
+    await child.until('answers', async () => (await fetch(`${this.url}/v2/`)).ok);
+  }
+
+  /** Starts the process and waits for nothing: it may be one that must fail. */
+  async spawn(): Promise<Child> {
+    const file = join(this.#directory.path, 'baleen.yaml');
+    await mkdir(this.#directory.path, { recursive: true });
+    await writeFile(
+      file,
+      stringify({
+        server: { listen: this.host },
+        operations: { listen: `127.0.0.1:${String(this.operationsPort)}` },
+        storage: { directory: this.dataDirectory },
+        log: { level: 'debug', format: 'json' },
+        ...this.#settings,
+      }),
+    );
+    this.#child = new Child(process.execPath, [main, '--config', file], {
+      env: hermeticEnvironment(),
+    });
+    return this.#child;
+  }
+
+  /** SIGTERM; gives how it ended. */
+  async stop(): Promise<Exit> {
+    return this.process.stop(30_000);
+  }
+
+  /** SIGKILL: no chance to tidy up. */
+  async kill(): Promise<Exit> {
+    return this.process.kill();
+  }
+
+  /** The value of a metric, summed over the samples whose labels hold all the given texts. */
+  async metric(name: string, ...labels: readonly string[]): Promise<number> {
+    const text = await (await fetch(`${this.operationsUrl}/metrics`)).text();
+    return text
+      .split('\n')
+      .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
+      .filter((line) => labels.every((label) => line.includes(label)))
+      .reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#child?.[Symbol.asyncDispose]();
+    await this.#directory[Symbol.asyncDispose]();
+  }
+}
+
+/** Nothing of the tester's own: no settings, no proxies. */
+function hermeticEnvironment(): Record<string, undefined> {
+  const foreign = Object.keys(process.env).filter((name) =>
+    /^(BALEEN_.*|(https?|no|all)_proxy)$/i.test(name),
+  );
+  return Object.fromEntries(foreign.map((name) => [name, undefined]));
+}

@@ -1,0 +1,66 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Child } from '../child.ts';
+import { command } from '../command.ts';
+import { tempDir, type TempDir } from '../temp-dir.ts';
+import type { PullClient } from './pull-client.ts';
+
+/** A containerd of its own whose hosts.toml sends docker.io to Baleen, `?ns=docker.io` and all. */
+export class Containerd implements PullClient {
+  readonly #directory: TempDir;
+  readonly #daemon: Child;
+  #image = '';
+  #runs = 0;
+
+  private constructor(directory: TempDir, daemon: Child) {
+    this.#directory = directory;
+    this.#daemon = daemon;
+  }
+
+  /** @param mirror such as `http://127.0.0.1:5000` */
+  static async start(mirror: string): Promise<Containerd> {
+    const directory = tempDir('containerd');
+    const at = (name: string): string => join(directory.path, name);
+    await mkdir(at('hosts/docker.io'), { recursive: true });
+    // The server of last resort is an address where nobody listens: all has to come from the mirror.
+    const hosts = `server = "http://127.0.0.1:9"\n[host."${mirror}"]\n  capabilities = ["pull", "resolve"]\n`;
+    await writeFile(at('hosts/docker.io/hosts.toml'), hosts);
+    const config = `version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n`;
+    await writeFile(at('config.toml'), config);
+    const daemon = new Child('containerd', [
+      ...['--config', at('config.toml'), '--address', at('containerd.sock')],
+      ...['--root', at('root'), '--state', at('state'), '--log-level', 'warn'],
+    ]);
+    const containerd = new Containerd(directory, daemon);
+    await daemon.until('answers', () => containerd.ctr('version'), 60_000);
+    return containerd;
+  }
+
+  async ctr(...args: readonly string[]): Promise<string> {
+    const socket = join(this.#directory.path, 'containerd.sock');
+    return command('ctr', ['--address', socket, ...args]);
+  }
+
+  async pull(repository: string, reference: string): Promise<string> {
+    const present = await this.ctr('images', 'ls', '--quiet');
+    for (const image of present.split('\n').filter(Boolean)) {
+      await this.ctr('images', 'rm', '--sync', image);
+    }
+    this.#image = `docker.io/${repository}${reference}`;
+    const hosts = join(this.#directory.path, 'hosts');
+    await this.ctr('images', 'pull', '--snapshotter', 'native', '--hosts-dir', hosts, this.#image);
+    const listed = await this.ctr('images', 'ls', `name==${this.#image}`);
+    return /\bsha256:[0-9a-f]{64}\b/.exec(listed.split('\n')[1] ?? '')?.[0] ?? listed;
+  }
+
+  async output(): Promise<string> {
+    this.#runs += 1;
+    const name = `run-${String(this.#runs)}`;
+    return this.ctr('run', '--rm', '--snapshotter', 'native', this.#image, name);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#daemon.stop();
+    await this.#directory[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,61 @@
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { command } from '../command.ts';
+import { tempDir, type TempDir } from '../temp-dir.ts';
+
+/**
+ * What podman, buildah and skopeo share (containers/image, containers/storage): a store, and a
+ * registries.conf.
+ */
+export class ContainersStore implements AsyncDisposable {
+  readonly #directory: TempDir;
+  #stores = 0;
+
+  private constructor(directory: TempDir) {
+    this.#directory = directory;
+  }
+
+  /** @param registries the text of registries.conf */
+  static async create(registries: string): Promise<ContainersStore> {
+    const directory = tempDir('containers');
+    await writeFile(join(directory.path, 'registries.conf'), registries);
+    const policy = '{"default":[{"type":"insecureAcceptAnything"}]}';
+    await writeFile(join(directory.path, 'policy.json'), policy);
+    return new ContainersStore(directory);
+  }
+
+  /** Throws the store away and begins an empty one. */
+  async renew(): Promise<void> {
+    await rm(this.path(), { recursive: true, force: true });
+    this.#stores += 1;
+  }
+
+  /** A path within the present store. */
+  path(name = ''): string {
+    return join(this.#directory.path, `store-${String(this.#stores)}`, name);
+  }
+
+  get policy(): string {
+    return join(this.#directory.path, 'policy.json');
+  }
+
+  /** Runs podman or buildah on the present store. */
+  async run(program: string, ...args: readonly string[]): Promise<string> {
+    const store = ['--root', this.path('root'), '--runroot', this.path('run')];
+    return this.bare(program, ...store, '--storage-driver', 'vfs', ...args);
+  }
+
+  /** Runs a program that has no store of its own. */
+  async bare(program: string, ...args: readonly string[]): Promise<string> {
+    return command(program, args, {
+      env: {
+        CONTAINERS_REGISTRIES_CONF: join(this.#directory.path, 'registries.conf'),
+        REGISTRY_AUTH_FILE: join(this.#directory.path, 'no-credentials.json'),
+      },
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#directory[Symbol.asyncDispose]();
+  }
+}

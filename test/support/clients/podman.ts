@@ -1,0 +1,38 @@
+import { ContainersStore } from './containers-store.ts';
+import type { PullClient } from './pull-client.ts';
+
+/** podman with a registries.conf that leads docker.io to Baleen. */
+export class Podman implements PullClient {
+  readonly #store: ContainersStore;
+  #image = '';
+
+  private constructor(store: ContainersStore) {
+    this.#store = store;
+  }
+
+  /** @param registries the text of registries.conf */
+  static async start(registries: string): Promise<Podman> {
+    return new Podman(await ContainersStore.create(registries));
+  }
+
+  async podman(...args: readonly string[]): Promise<string> {
+    const quiet = ['--cgroup-manager', 'cgroupfs', '--events-backend', 'none'];
+    return this.#store.run('podman', ...quiet, '--tmpdir', this.#store.path('tmp'), ...args);
+  }
+
+  async pull(repository: string, reference: string): Promise<string> {
+    await this.#store.renew();
+    this.#image = `docker.io/${repository}${reference}`;
+    await this.podman('pull', '--policy', 'always', '--quiet', this.#image);
+    const format = '{{range .RepoDigests}}{{println .}}{{end}}';
+    return this.podman('image', 'inspect', '--format', format, this.#image);
+  }
+
+  async output(): Promise<string> {
+    return this.podman('run', '--rm', '--network', 'none', '--ulimit', 'host', this.#image);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#store[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,52 @@
+import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { digestOf } from '../../../src/oci/digest.ts';
+import { ContainersStore } from './containers-store.ts';
+import type { PullClient } from './pull-client.ts';
+
+/** skopeo, which copies whole multi-platform images, through `/v2/<upstream>/<repository>`. */
+export class Skopeo implements PullClient {
+  readonly #store: ContainersStore;
+  readonly #host: string;
+
+  private constructor(store: ContainersStore, host: string) {
+    this.#store = store;
+    this.#host = host;
+  }
+
+  /** @param host Baleen's, such as `127.0.0.1:5000` */
+  static async start(host: string): Promise<Skopeo> {
+    return new Skopeo(await ContainersStore.create(''), host);
+  }
+
+  async skopeo(...args: readonly string[]): Promise<string> {
+    return this.#store.bare('skopeo', '--policy', this.#store.policy, ...args);
+  }
+
+  /** `docker://` and where the image is to be had through Baleen. */
+  name(repository: string, reference = ''): string {
+    return `docker://${this.#host}/docker.io/${repository}${reference}`;
+  }
+
+  async pull(repository: string, reference: string): Promise<string> {
+    await this.#store.renew();
+    const target = `oci:${this.#store.path('layout')}:image`;
+    const source = this.name(repository, reference);
+    await mkdir(this.#store.path(), { recursive: true });
+    await this.skopeo('copy', '--all', '--quiet', '--src-tls-verify=false', source, target);
+    const index = await readFile(this.#store.path('layout/index.json'), 'utf8');
+    return (JSON.parse(index) as { manifests: { digest: string }[] }).manifests[0]?.digest ?? index;
+  }
+
+  /** The digests of all blobs in the layout, computed anew. */
+  async output(): Promise<string> {
+    const folder = this.#store.path('layout/blobs/sha256');
+    const names = await readdir(folder);
+    const digests = names.map(async (name) => digestOf(await readFile(join(folder, name))));
+    return (await Promise.all(digests)).toSorted().join('\n');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#store[Symbol.asyncDispose]();
+  }
+}
