@@ -10,6 +10,11 @@ export class CountingProxy extends LoopbackServer {
     super((seen, answer, incoming) => pass(target, seen, answer, incoming), { port });
   }
 
+  /** Every request so far as `<method> <path and query>`, challenged ones included. */
+  get lines(): string[] {
+    return this.requests.map(({ method, url }) => `${method} ${url}`);
+  }
+
   /** The requests of a kind that were not turned away with a challenge. */
   served(kind: RequestKind): SeenRequest[] {
     return this.requests.filter((each) => each.kind === kind && each.status !== 401);

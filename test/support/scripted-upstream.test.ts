@@ -16,6 +16,8 @@ describe('the scripted upstream', () => {
   const get = (path: string, init: RequestInit = {}): Promise<Response> =>
     fetch(`${upstream.url}/v2/blue/whale/${path}`, init);
   const blob = `blobs/${layer.digest}`;
+  const range = (condition: string): Promise<Response> =>
+    get(blob, { headers: { range: 'bytes=100-', 'if-range': condition } });
   afterEach(() => {
     upstream.faults.clear();
   });
@@ -65,24 +67,21 @@ describe('the scripted upstream', () => {
     await start();
     upstream.fault({ on: 'blob-get', times: 1, truncateAt: 1000 });
     upstream.fault({ on: 'blob-get', times: 1, flipBitAt: 999 });
-    let release = (): void => undefined;
-    const until = new Promise<void>((resolve) => (release = resolve));
-    upstream.fault({ on: 'blob-get', times: 1, holdAt: { bytes: 10, until } });
+    const gate = Promise.withResolvers<void>();
+    upstream.fault({ on: 'blob-get', times: 1, holdAt: { bytes: 10, until: gate.promise } });
     await expect((await get(blob)).arrayBuffer()).rejects.toThrow();
     const flipped = Buffer.from(await (await get(blob)).arrayBuffer());
     expect(flipped.length).toBe(layer.bytes.length);
     expect(digestOf(flipped)).not.toBe(layer.digest);
     const held = (await get(blob)).body?.getReader();
     expect((await held?.read())?.value?.length).toBe(10);
-    release();
+    gate.resolve();
     expect((await held?.read())?.value?.length).toBeGreaterThan(0);
     await held?.cancel();
   });
 
   it('answers ranges under a matching If-Range only, and ignores them when scripted', async () => {
     await start();
-    const range = (condition: string): Promise<Response> =>
-      get(blob, { headers: { range: 'bytes=100-', 'if-range': condition } });
     const part = await range(`"${layer.digest}"`);
     expect(part.status).toBe(206);
     expect(Buffer.from(await part.arrayBuffer()).equals(layer.bytes.subarray(100))).toBe(true);

@@ -28,8 +28,16 @@ export class Containerd implements PullClient {
     const config = `version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n`;
     await writeFile(at('config.toml'), config);
     const daemon = new Child('containerd', [
-      ...['--config', at('config.toml'), '--address', at('containerd.sock')],
-      ...['--root', at('root'), '--state', at('state'), '--log-level', 'warn'],
+      '--config',
+      at('config.toml'),
+      '--address',
+      at('containerd.sock'),
+      '--root',
+      at('root'),
+      '--state',
+      at('state'),
+      '--log-level',
+      'warn',
     ]);
     const containerd = new Containerd(directory, daemon);
     await daemon.until('answers', () => containerd.ctr('version'), 60_000);

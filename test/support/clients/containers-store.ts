@@ -17,10 +17,11 @@ export class ContainersStore implements AsyncDisposable {
 
   /** @param registries the text of registries.conf */
   static async create(registries: string): Promise<ContainersStore> {
-    const directory = tempDir('containers');
+    const directory = tempDir('store');
     await writeFile(join(directory.path, 'registries.conf'), registries);
     const policy = '{"default":[{"type":"insecureAcceptAnything"}]}';
     await writeFile(join(directory.path, 'policy.json'), policy);
+    await writeFile(join(directory.path, 'no-credentials.json'), '{}');
     return new ContainersStore(directory);
   }
 
@@ -30,9 +31,9 @@ export class ContainersStore implements AsyncDisposable {
     this.#stores += 1;
   }
 
-  /** A path within the present store. */
+  /** A path within the present store; short, for podman takes no run root of more than 50 characters. */
   path(name = ''): string {
-    return join(this.#directory.path, `store-${String(this.#stores)}`, name);
+    return join(this.#directory.path, String(this.#stores), name);
   }
 
   get policy(): string {

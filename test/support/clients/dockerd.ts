@@ -22,10 +22,22 @@ export class Dockerd implements PullClient {
     const at = (name: string): string => join(directory.path, name);
     await writeFile(at('daemon.json'), '{}');
     const daemon = new Child('dockerd', [
-      ...['--config-file', at('daemon.json'), '--host', `unix://${at('docker.sock')}`],
-      ...['--data-root', at('data'), '--exec-root', at('exec'), '--pidfile', at('pid')],
-      ...['--iptables=false', '--ip6tables=false', '--bridge=none', '--storage-driver=vfs'],
-      ...['--registry-mirror', mirror],
+      '--config-file',
+      at('daemon.json'),
+      '--host',
+      `unix://${at('docker.sock')}`,
+      '--data-root',
+      at('data'),
+      '--exec-root',
+      at('exec'),
+      '--pidfile',
+      at('pid'),
+      '--iptables=false',
+      '--ip6tables=false',
+      '--bridge=none',
+      '--storage-driver=vfs',
+      '--registry-mirror',
+      mirror,
     ]);
     const dockerd = new Dockerd(directory, daemon);
     await daemon.until('answers', () => dockerd.docker('version'), 60_000);

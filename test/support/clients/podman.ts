@@ -23,13 +23,15 @@ export class Podman implements PullClient {
   async pull(repository: string, reference: string): Promise<string> {
     await this.#store.renew();
     this.#image = `docker.io/${repository}${reference}`;
-    await this.podman('pull', '--policy', 'always', '--quiet', this.#image);
+    await this.podman('pull', '--quiet', this.#image);
     const format = '{{range .RepoDigests}}{{println .}}{{end}}';
     return this.podman('image', 'inspect', '--format', format, this.#image);
   }
 
   async output(): Promise<string> {
-    return this.podman('run', '--rm', '--network', 'none', '--ulimit', 'host', this.#image);
+    // podman raises these limits as far as it can, which not every sandbox lets it.
+    const limits = ['--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=1024:1024'];
+    return this.podman('run', '--rm', '--network', 'none', ...limits, this.#image);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -30,18 +30,18 @@ export class Skopeo implements PullClient {
 
   async pull(repository: string, reference: string): Promise<string> {
     await this.#store.renew();
-    const target = `oci:${this.#store.path('layout')}:image`;
+    const folder = this.#store.path();
+    await mkdir(folder, { recursive: true });
     const source = this.name(repository, reference);
-    await mkdir(this.#store.path(), { recursive: true });
-    await this.skopeo('copy', '--all', '--quiet', '--src-tls-verify=false', source, target);
-    const index = await readFile(this.#store.path('layout/index.json'), 'utf8');
-    return (JSON.parse(index) as { manifests: { digest: string }[] }).manifests[0]?.digest ?? index;
+    const how = ['--all', '--preserve-digests', '--quiet', '--src-tls-verify=false'];
+    await this.skopeo('copy', ...how, source, `dir:${folder}`);
+    return digestOf(await readFile(join(folder, 'manifest.json')));
   }
 
-  /** The digests of all blobs in the layout, computed anew. */
+  /** The digests of everything that was copied, computed anew. */
   async output(): Promise<string> {
-    const folder = this.#store.path('layout/blobs/sha256');
-    const names = await readdir(folder);
+    const folder = this.#store.path();
+    const names = (await readdir(folder)).filter((name) => name !== 'version');
     const digests = names.map(async (name) => digestOf(await readFile(join(folder, name))));
     return (await Promise.all(digests)).toSorted().join('\n');
   }

@@ -1,0 +1,105 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createCatalog } from '../../src/catalog/create-catalog.ts';
+import { BlobService } from '../../src/registry/get-blob.ts';
+import { Downloads } from '../../src/registry/downloads.ts';
+import { ManifestFetcher } from '../../src/registry/fetch-manifest.ts';
+import { ManifestService } from '../../src/registry/get-manifest.ts';
+import { ManifestCache } from '../../src/registry/manifest-cache.ts';
+import type { FreshnessPolicy, Remote } from '../../src/registry/remote.ts';
+import { RouteTable, type Route } from '../../src/registry/resolve-route.ts';
+import type { BlobReader } from '../../src/store/blob-reader.ts';
+import { DiskBlobStore } from '../../src/store/disk-blob-store.ts';
+import { Layout } from '../../src/store/layout.ts';
+import { FakeUpstream } from './fake-upstream.ts';
+
+/** The use cases on a real store and a real catalog, with upstreams that obey the test. */
+export type Scaffold = Awaited<ReturnType<typeof createScaffold>>;
+
+export const policy: FreshnessPolicy = {
+  tagTtl: () => 60_000,
+  negativeTtl: 60_000,
+  staleIfError: 3_600_000,
+  revalidateBudget: 2_000,
+  keepDeleted: false,
+};
+
+export async function createScaffold(overrides: Partial<FreshnessPolicy> = {}) {
+  const data = await mkdtemp(join(tmpdir(), 'baleen-test-'));
+  const layout = new Layout(data);
+  const store = await DiskBlobStore.open(layout, 3_600_000);
+  const catalog = await createCatalog({
+    directory: layout.root,
+    observer: { error() {}, up() {} },
+  });
+  const hub = new FakeUpstream('docker.io');
+  const other = new FakeUpstream('ghcr.io');
+  const remoteOf = (upstream: FakeUpstream): Remote => ({
+    name: upstream.name,
+    upstream,
+    policy: { ...policy, ...overrides },
+    permits: () => true,
+  });
+  const entry = (upstream: FakeUpstream) => ({ remote: remoteOf(upstream), aliases: [], hosts: [] });
+  const table = new RouteTable([entry(hub), entry(other)], 'docker.io');
+  const { signal } = new AbortController();
+  const stale: string[] = [];
+  const notStored: unknown[] = [];
+  const observer = {
+    notStored: (_route: Route, _reference: string, error: unknown) => notStored.push(error),
+    servedStale: (_route: Route, tag: string, error: { code: string }) =>
+      stale.push(`${tag} ${error.code}`),
+    downloadEnded() {},
+  };
+  const downloads = new Downloads({ store, observer, continueWithoutReaders: true });
+  const blobs = new BlobService({ catalog, store, downloads, observer, signal });
+  const cache = new ManifestCache(store, 1024 * 1024);
+  const fetcher = new ManifestFetcher({ catalog, cache, observer, signal });
+  const manifests = new ManifestService({ catalog, cache, fetcher, observer, signal });
+  return {
+    layout,
+    store,
+    catalog,
+    hub,
+    other,
+    table,
+    downloads,
+    blobs,
+    manifests,
+    stale,
+    notStored,
+    route: (name: string) => table.resolve({ name }),
+    async dispose() {
+      await downloads.stop();
+      await catalog.close();
+      await rm(data, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Reads all of a blob as a client would, at the pace of what is available, and closes it. */
+export async function drain(reader: BlobReader): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  try {
+    for (let position = 0; ; ) {
+      const available = await reader.available(position);
+      if (available === 0) return Buffer.concat(parts);
+      const part = reader.view(position) ?? (await readSome(reader, available, position));
+      parts.push(part);
+      position += part.length;
+    }
+  } finally {
+    reader.close();
+  }
+}
+
+function readSome(reader: BlobReader, available: number, position: number): Promise<Buffer> {
+  const buffer = Buffer.alloc(Math.min(available, 64 * 1024));
+  return new Promise((resolve, reject) => {
+    reader.read(buffer, buffer.length, position, (error, count) => {
+      if (error === null) resolve(buffer.subarray(0, count));
+      else reject(error);
+    });
+  });
+}
