@@ -75,7 +75,7 @@ export interface UpstreamConfig {
   /** Values of the Host header that lead here. */
   readonly hosts: readonly string[];
   readonly credentials?: CredentialsConfig | undefined;
-  /** Hosts, besides its own and well-known ones, whose token servers may see the credentials. */
+  /** Origins of token servers, besides the registry's own, that may see the credentials. */
   readonly realms: readonly string[];
   /** Path of a PEM file, trusted besides the system's authorities. */
   readonly ca?: string | undefined;

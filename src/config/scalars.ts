@@ -106,6 +106,19 @@ export function url(
     .meta({ kind: 'url' satisfies Kind });
 }
 
+/** The origin of a token server, `https://auth.example.com`, as URL.origin writes it. */
+export function origin() {
+  const message = 'expected an origin, such as https://auth.example.com';
+  return z.string({ error: message }).transform((value, context) => {
+    if (urlFault(value, ['https', 'http'], { credentials: false }) === undefined) {
+      const { origin, pathname } = new URL(value);
+      if (pathname === '/') return origin;
+    }
+    context.addIssue({ code: 'custom', message });
+    return z.NEVER;
+  });
+}
+
 /** Text as it stands, not empty. */
 export function text() {
   return z

@@ -1,0 +1,29 @@
+import type { Config } from '../config/config.ts';
+import type { Environment } from '../config/environment.ts';
+
+/** What a command can do besides printing; main injects it. */
+export interface Actions {
+  /** Runs the registry until it is told to stop, and resolves when it has drained. */
+  serve(config: Config): Promise<void>;
+}
+
+/** The world a command lives in, so that tests can give it another. */
+export interface CommandContext {
+  readonly actions: Actions;
+  readonly env: Environment;
+  readonly version: string;
+  /** Whether standard output is a person's terminal. */
+  readonly tty: boolean;
+  /** Writes text as it is: newlines are the caller's. */
+  readonly stdout: (text: string) => void;
+  readonly stderr: (text: string) => void;
+}
+
+/** How the process ends; documented in the help. */
+export const exitCodes = {
+  ok: 0,
+  /** It started, or tried to, and failed. */
+  failure: 1,
+  /** The command line or the configuration is wrong. */
+  usage: 2,
+} as const;

@@ -1,0 +1,21 @@
+/** Stands under the options in `baleen --help`. */
+export const helpEpilogue = `
+Examples:
+  baleen                                   serve docker.io and the well-known public
+                                           registries on port 5000, images in ./data
+  baleen --config /etc/baleen/config.yaml  serve with a configuration
+  baleen --listen :8080 --data /srv/images serve elsewhere
+  baleen config check --config new.yaml    before a restart: what is wrong with it?
+  baleen config print                      which settings are in effect?
+
+Configuration:
+  config.example.yaml documents every key and shows the defaults. Without --config
+  and BALEEN_CONFIG no file is read. Every setting has a variable that overrides the
+  file: storage.max_size is BALEEN_STORAGE_MAX_SIZE, upstreams.docker.io.offline is
+  BALEEN_UPSTREAMS_DOCKER_IO_OFFLINE. Options override both.
+
+Exit status:
+  0  all is well, also after SIGTERM and a clean stop
+  1  it failed while starting or running
+  2  the command line or the configuration is wrong; nothing was started
+`;

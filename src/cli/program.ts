@@ -1,0 +1,54 @@
+import { Command, CommanderError } from 'commander';
+import { ConfigError } from '../config/config-error.ts';
+import { addConfigCheck } from './config-check.ts';
+import { addConfigPrint } from './config-print.ts';
+import { exitCodes, type CommandContext } from './context.ts';
+import { helpEpilogue } from './help.ts';
+import { addGlobalOptions } from './options.ts';
+import { addServeCommand } from './serve-command.ts';
+
+/** The whole command line; it writes and exits only through the context and by throwing. */
+export function createProgram(context: CommandContext): Command {
+  const program = new Command('baleen')
+    .description('A pull-through cache and registry for container images.')
+    .version(context.version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand('help [command]', 'print the help of a command')
+    .configureOutput({ writeOut: context.stdout, writeErr: context.stderr })
+    .configureHelp({ showGlobalOptions: true })
+    .showHelpAfterError('Run baleen --help for how to use it.')
+    .exitOverride()
+    .addHelpText('after', helpEpilogue);
+  addGlobalOptions(program);
+  addServeCommand(program, context);
+  const config = program.command('config').description('check or print the configuration');
+  addConfigCheck(config, context);
+  addConfigPrint(config, context);
+  return program;
+}
+
+/**
+ * Runs one command.
+ * @param args without node and the script
+ * @returns the exit status. A fault of usage or configuration has been printed by then.
+ * @throws whatever `serve` fails with: how to say that is for main to decide.
+ */
+export async function runProgram(
+  args: readonly string[],
+  context: CommandContext,
+): Promise<number> {
+  try {
+    await createProgram(context).parseAsync(args, { from: 'user' });
+    return exitCodes.ok;
+  } catch (error) {
+    if (error instanceof ConfigError) {
+      context.stderr(`baleen: ${error.message}\n`);
+      return exitCodes.usage;
+    }
+    // Commander gives help and version the status 0, and everything else is misuse.
+    if (error instanceof CommanderError) {
+      return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    }
+    throw error;
+  }
+}

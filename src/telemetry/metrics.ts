@@ -1,0 +1,150 @@
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import { BoundedLabel } from './bounded-label.ts';
+import { RequestMetrics, type AnsweredRequest } from './request-metrics.ts';
+import { UpstreamMetrics, type RateLimit, type UpstreamRequest } from './upstream-metrics.ts';
+
+/** Everything that is measured; one method for each thing that happens. */
+export class Metrics {
+  readonly #register = new Registry();
+  readonly #requests: RequestMetrics;
+  readonly #upstream: UpstreamMetrics;
+  readonly #downloads: Counter<'upstream' | 'result'>;
+  readonly #catalogErrors: Counter<'operation'>;
+  readonly #catalogUp: Gauge;
+  readonly #errors: Counter<'code'>;
+  readonly #operations = new BoundedLabel(50);
+  readonly #results = new BoundedLabel(50);
+  readonly #codes = new BoundedLabel(100);
+
+  /** @param version shown as `baleen_build_info` */
+  constructor(version: string) {
+    const registers = [this.#register];
+    collectDefaultMetrics({ register: this.#register });
+    this.#requests = new RequestMetrics(this.#register);
+    this.#upstream = new UpstreamMetrics(this.#register);
+    this.#downloads = new Counter({
+      name: 'baleen_downloads_total',
+      help: 'Downloads of blobs from upstreams that have ended, by result',
+      labelNames: ['upstream', 'result'],
+      registers,
+    });
+    this.#catalogErrors = new Counter({
+      name: 'baleen_catalog_errors_total',
+      help: 'Failures of the catalog that no client has noticed, by operation',
+      labelNames: ['operation'],
+      registers,
+    });
+    this.#catalogUp = new Gauge({
+      name: 'baleen_catalog_up',
+      help: 'Whether the shared cache (Redis) is in use: 1, or 0 while it is out of reach; 1 where there is none',
+      registers,
+    });
+    this.#catalogUp.set(1);
+    this.#errors = new Counter({
+      name: 'baleen_errors_total',
+      help: 'Requests answered with an error, by its code',
+      labelNames: ['code'],
+      registers,
+    });
+    new Gauge({
+      name: 'baleen_build_info',
+      help: 'Always 1; the labels tell what is running',
+      labelNames: ['version', 'node'],
+      registers,
+    }).set({ version, node: process.versions.node }, 1);
+  }
+
+  /** All metrics in Prometheus' text format. */
+  render(): Promise<string> {
+    return this.#register.metrics();
+  }
+
+  /** The Content-Type of {@link render}. */
+  get contentType(): string {
+    return this.#register.contentType;
+  }
+
+  requestAnswered(request: AnsweredRequest): void {
+    this.#requests.count(request);
+  }
+
+  /** A request was answered with an error of this code. */
+  errorAnswered(code: string): void {
+    this.#errors.inc({ code: this.#codes.of(code) });
+  }
+
+  upstreamRequest(request: UpstreamRequest): void {
+    this.#upstream.request(request);
+  }
+
+  /** Bytes of a body came from an upstream. */
+  upstreamReceived(upstream: string, bytes: number): void {
+    this.#upstream.received(upstream, bytes);
+  }
+
+  upstreamRateLimit(limit: RateLimit): void {
+    this.#upstream.rateLimit(limit);
+  }
+
+  /** @param result `done`, or the code of the error that ended it */
+  downloadEnded(upstream: string, result: string): void {
+    this.#downloads.inc({ upstream, result: this.#results.of(result) });
+  }
+
+  catalogFailed(operation: string): void {
+    this.#catalogErrors.inc({ operation: this.#operations.of(operation) });
+  }
+
+  /** The shared cache came into use, or fell out of it. */
+  catalogUp(isUp: boolean): void {
+    this.#catalogUp.set(isUp ? 1 : 0);
+  }
+
+  /** Where to ask for the downloads in flight and their readers, whenever metrics are collected. */
+  observeDownloads(read: () => { readonly inFlight: number; readonly readers: number }): void {
+    this.#gauge(
+      'baleen_downloads_in_flight',
+      'Downloads from upstreams now running',
+      () => read().inFlight,
+    );
+    this.#gauge(
+      'baleen_download_readers',
+      'Clients now following a running download',
+      () => read().readers,
+    );
+  }
+
+  /** Where to ask how much the store holds. */
+  observeStore(read: () => { readonly bytes: number; readonly blobs: number }): void {
+    this.#gauge('baleen_store_bytes', 'Bytes of all committed blobs', () => read().bytes);
+    this.#gauge('baleen_store_blobs', 'Committed blobs, manifests included', () => read().blobs);
+  }
+
+  /** Where to ask how many log lines were dropped since the start. */
+  observeDroppedLogLines(read: () => number): void {
+    this.#register.registerMetric(
+      new Counter({
+        name: 'baleen_log_lines_dropped_total',
+        help: 'Log lines dropped because standard output was not read fast enough',
+        registers: [],
+        collect() {
+          this.reset();
+          this.inc(read());
+        },
+      }),
+    );
+  }
+
+  #gauge(name: string, help: string, read: () => number): void {
+    this.#register.registerMetric(
+      new Gauge({
+        name,
+        help,
+        registers: [],
+        collect() {
+          this.set(read());
+        },
+      }),
+    );
+  }
+}
