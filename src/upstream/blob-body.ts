@@ -1,0 +1,65 @@
+import { Readable } from 'node:stream';
+import { RegistryError } from '../oci/errors.ts';
+import { networkError } from './network-error.ts';
+import type { Answer } from './transport.ts';
+
+/** Bytes read ahead of the consumer. */
+const readAhead = 262_144;
+
+/**
+ * A blob's body as an upstream promises it: it ends where it was said to end, or with a
+ * RegistryError (UPSTREAM_TIMEOUT for an idle connection, UPSTREAM_UNAVAILABLE for a broken or short
+ * one, UPSTREAM_INVALID for one too long), or with the signal's reason.
+ */
+export class BlobBody extends Readable {
+  readonly #source: Readable;
+  readonly #expected: number | undefined;
+  readonly #fail: (error: unknown) => Error;
+  #received = 0;
+  #flowing = false;
+
+  /** @param expected bytes; undefined where only the connection's end tells */
+  constructor(answer: Answer, expected: number | undefined, upstream: string, signal: AbortSignal) {
+    super({ highWaterMark: readAhead });
+    this.#source = answer.body;
+    this.#expected = expected;
+    const { host } = answer.url;
+    // Between the answer and its first reader a break must not bring the process down; who reads is told.
+    this.on('error', () => {});
+    this.#fail = (error) => {
+      return signal.aborted ? (signal.reason as Error) : networkError(error, upstream, host);
+    };
+    this.#source.on('error', (error) => this.destroy(this.#fail(error)));
+    this.#source.on('close', () => {
+      if (!this.#source.readableEnded) this.destroy(this.#fail(new Error('the connection broke')));
+    });
+    this.#source.on('end', () => this.#end(upstream, host));
+  }
+
+  override _read(): void {
+    if (this.#flowing) {
+      this.#source.resume();
+      return;
+    }
+    this.#flowing = true;
+    this.#source.on('data', (chunk: Buffer) => {
+      this.#received += chunk.length;
+      if (!this.push(chunk)) this.#source.pause();
+    });
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#source.destroy();
+    callback(error);
+  }
+
+  #end(upstream: string, host: string): void {
+    if (this.#expected === undefined || this.#received === this.#expected) {
+      this.push(null);
+      return;
+    }
+    const short = this.#received < this.#expected;
+    const message = `${upstream}: ${host} sent ${this.#received} bytes, not ${this.#expected}`;
+    this.destroy(new RegistryError(short ? 'UPSTREAM_UNAVAILABLE' : 'UPSTREAM_INVALID', message));
+  }
+}

@@ -1,0 +1,92 @@
+import { X509Certificate } from 'node:crypto';
+import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
+import { Agent, Pool, ProxyAgent, type Dispatcher } from 'undici';
+import type { ProxyChoice } from './proxy.ts';
+
+/** Deadlines in milliseconds. There is none on a body as a whole: it may flow as long as it flows. */
+export interface UpstreamTimeouts {
+  /** DNS, TCP and TLS together. */
+  readonly connect: number;
+  /** From the request sent to the last header. */
+  readonly headers: number;
+  /** Between two pieces of a body. */
+  readonly idle: number;
+  /** A token, or a credential exchanged, as a whole. */
+  readonly token: number;
+}
+
+export interface DispatcherOptions {
+  readonly timeouts: UpstreamTimeouts;
+  /** Connections per origin; a request beyond them waits for one to come free. */
+  readonly connections: number;
+  /** PEM certificates, trusted beside the usual ones. */
+  readonly ca: string | undefined;
+  readonly proxy: ProxyChoice;
+}
+
+/** Nobody sends more in headers, in bytes; signed URLs of CDNs take 2 to 4 KiB. */
+const maxHeaderSize = 32_768;
+
+/** undici dispatchers for one kind of traffic: one to connect directly, one for each proxy. */
+export class Dispatchers {
+  readonly #options: DispatcherOptions;
+  readonly #secureContext: SecureContext | undefined;
+  readonly #byProxy = new Map<string, Dispatcher>();
+
+  /** @throws TypeError where `ca` is not PEM */
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
+    this.#secureContext = options.ca === undefined ? undefined : trusting(options.ca);
+  }
+
+  for(url: URL): Dispatcher {
+    const proxy = this.#options.proxy(url) ?? '';
+    let dispatcher = this.#byProxy.get(proxy);
+    if (dispatcher === undefined) {
+      dispatcher = this.#create(proxy);
+      this.#byProxy.set(proxy, dispatcher);
+    }
+    return dispatcher;
+  }
+
+  /** Idle connections are closed, running transfers end with an error. */
+  async destroy(): Promise<void> {
+    await Promise.all([...this.#byProxy.values()].map((dispatcher) => dispatcher.destroy()));
+  }
+
+  #create(proxy: string): Dispatcher {
+    const { connect, headers, idle } = this.#options.timeouts;
+    const tls = this.#secureContext === undefined ? {} : { secureContext: this.#secureContext };
+    const shared = {
+      // One slow HTTP/2 window would hold all blobs back; connections of their own do not.
+      allowH2: false,
+      connections: this.#options.connections,
+      headersTimeout: headers,
+      bodyTimeout: idle,
+      maxHeaderSize,
+    };
+    if (proxy === '') return new Agent({ ...shared, connect: { ...tls, timeout: connect } });
+    return new ProxyAgent({
+      ...shared,
+      uri: proxy,
+      connectTimeout: connect,
+      requestTls: tls,
+      proxyTls: tls,
+      // Else a proxy that never answers CONNECT would hold the request for undici's 300 s.
+      clientFactory: (origin, options) => new Pool(origin, { ...options, headersTimeout: connect }),
+    });
+  }
+}
+
+/** One context for all connections: to parse some 300 certificates for each would be dear. */
+function trusting(ca: string): SecureContext {
+  const blocks = ca.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  if (blocks.length === 0) throw new TypeError('ca holds no PEM certificate');
+  try {
+    for (const block of blocks) void new X509Certificate(block);
+  } catch (cause) {
+    throw new TypeError('ca holds a certificate that cannot be read', { cause });
+  }
+  const known = [...getCACertificates('default'), ...getCACertificates('system')];
+  return createSecureContext({ ca: [...new Set([...known, ...blocks])] });
+}

@@ -1,0 +1,75 @@
+import { RegistryError } from '../oci/errors.ts';
+import { quote } from './redact.ts';
+
+const timeouts: ReadonlySet<string> = new Set([
+  'ETIMEDOUT',
+  'UND_ERR_CONNECT_TIMEOUT',
+  'UND_ERR_HEADERS_TIMEOUT',
+  'UND_ERR_BODY_TIMEOUT',
+]);
+
+const trustHint = 'if its certificate is right, name its authority in the option ca';
+
+const reasons: Readonly<Record<string, string>> = {
+  ENOTFOUND: 'its name does not resolve (DNS)',
+  EAI_AGAIN: 'its name cannot be resolved just now (DNS)',
+  ECONNREFUSED: 'it refused the connection',
+  ECONNRESET: 'the connection was reset',
+  EPIPE: 'the connection was closed',
+  EHOSTUNREACH: 'there is no route to it',
+  ENETUNREACH: 'there is no route to it',
+  ETIMEDOUT: 'no connection in time',
+  UND_ERR_SOCKET: 'the connection was closed',
+  UND_ERR_CONNECT_TIMEOUT: 'no connection in time',
+  UND_ERR_HEADERS_TIMEOUT: 'no answer in time',
+  UND_ERR_BODY_TIMEOUT: 'its answer stopped flowing',
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'its answer ended early',
+  UND_ERR_DESTROYED: 'the client was closed',
+  UND_ERR_CLOSED: 'the client was closed',
+  CERT_HAS_EXPIRED: 'its TLS certificate has expired',
+  CERT_NOT_YET_VALID: 'its TLS certificate is not valid yet: is the clock right?',
+  DEPTH_ZERO_SELF_SIGNED_CERT: `its TLS certificate is self-signed: ${trustHint}`,
+  SELF_SIGNED_CERT_IN_CHAIN: `its TLS authority is not trusted: ${trustHint}`,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: `its TLS authority is not trusted: ${trustHint}`,
+  UNABLE_TO_GET_ISSUER_CERT: `its TLS authority is not trusted: ${trustHint}`,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: `its TLS authority is not trusted: ${trustHint}`,
+  ERR_TLS_CERT_ALTNAME_INVALID: 'its TLS certificate is for another name',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'it does not speak TLS: is it an http:// registry?',
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: 'it does not speak TLS: is it an http:// registry?',
+  EPROTO: 'the TLS handshake failed',
+};
+
+/** Whether a failure is a deadline that ran out, ours or the system's. */
+export function isTimeout(error: unknown): boolean {
+  return timeouts.has(codeOf(error)) || (error as Error | undefined)?.name === 'TimeoutError';
+}
+
+/**
+ * What a failed connection or a broken transfer means, in words that say what to do.
+ * @param host as in the URL; never more of the URL than that
+ */
+export function networkError(error: unknown, upstream: string, host: string): RegistryError {
+  if (error instanceof RegistryError) return error;
+  const code = codeOf(error);
+  if (isTimeout(error)) {
+    const reason = reasons[code] ?? 'no answer in time';
+    return new RegistryError('UPSTREAM_TIMEOUT', `${upstream}: ${host}: ${reason}`, {
+      cause: error,
+    });
+  }
+  if (code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW') {
+    const message = `${upstream}: ${host} does not speak proper HTTP (${code})`;
+    return new RegistryError('UPSTREAM_INVALID', message, { cause: error });
+  }
+  const reason = reasons[code] ?? quote(error instanceof Error ? error.message : String(error));
+  return new RegistryError('UPSTREAM_UNAVAILABLE', `${upstream}: ${host}: ${reason}`, {
+    cause: error,
+  });
+}
+
+/** The code of an error; of several addresses tried in vain, the first one's. */
+function codeOf(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0) return codeOf(error.errors[0]);
+  const code = (error as { code?: unknown } | undefined)?.code;
+  return typeof code === 'string' ? code : '';
+}
