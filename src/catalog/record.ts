@@ -1,0 +1,191 @@
+/**
+ * The record: what is known, in small JSON files that anyone may look at with ls and jq. It needs
+ * nothing in front of it to be right; see record-layout.ts for where each file lives.
+ *
+ * Reads never fail: what cannot be read counts as absent and is reported. Writes fail with a
+ * RegistryError that carries the disk's own error as its cause.
+ */
+import { readdir, stat, utimes } from 'node:fs/promises';
+import { isMissing, removeFile, writeFilesAtomic, type AtomicFile } from '../lib/atomic-file.ts';
+import { SingleFlight } from '../lib/single-flight.ts';
+import type { Digest } from '../oci/digest.ts';
+import { RegistryError } from '../oci/errors.ts';
+import { isTag, type Tag } from '../oci/reference.ts';
+import type { QualifiedName } from '../oci/repository-name.ts';
+import type { CatalogObserver } from './catalog-observer.ts';
+import type { Listing, Member, MemberKind, TagRecord } from './catalog.ts';
+import { parseListing, parseMember, parseTag, type Known } from './known.ts';
+import { readRecordFile, toLine } from './record-file.ts';
+import { RecordLayout } from './record-layout.ts';
+import { walkRepositories } from './repository-walk.ts';
+
+export interface RecordOptions {
+  /** The versioned data folder, `<data>/v1`. */
+  readonly directory: string;
+  readonly observer: CatalogObserver;
+  /** How long a walk through all repositories is good for, in milliseconds; 5 s where absent. */
+  readonly walkLifetime?: number;
+}
+
+/** Limits in bytes for what is read back: far above what is ever written. */
+const smallFile = 64 * 1024;
+const listingFile = 64 * 1024 * 1024;
+
+export class CatalogRecord {
+  readonly layout: RecordLayout;
+  readonly #observer: CatalogObserver;
+  readonly #walkLifetime: number;
+  readonly #walks = new SingleFlight<readonly QualifiedName[]>();
+  #walked: { names: ReadonlySet<string>; until: number } | undefined;
+  /** Counts the walks that a new repository made worthless. */
+  #generation = 0;
+
+  constructor({ directory, observer, walkLifetime = 5_000 }: RecordOptions) {
+    this.layout = new RecordLayout(directory);
+    this.#observer = observer;
+    this.#walkLifetime = walkLifetime;
+  }
+
+  tag(repository: QualifiedName, tag: Tag): Promise<Known<TagRecord> | undefined> {
+    return readRecordFile(
+      this.layout.tag(repository, tag),
+      (document, checkedAt) => parseTag({ ...document, checkedAt }),
+      smallFile,
+      this.#observer,
+    );
+  }
+
+  /** Rewrites the file only where it says something new: a mere re-confirmation touches it. */
+  async putTag(repository: QualifiedName, tag: Tag, record: TagRecord): Promise<void> {
+    const path = this.layout.tag(repository, tag);
+    const { digest, mediaType, size, checkedAt } = record;
+    const line = toLine({ digest, mediaType, size });
+    const current = (await this.tag(repository, tag))?.value;
+    const isSame =
+      current?.digest === digest && current.mediaType === mediaType && current.size === size;
+    if (isSame && (await touch(path, checkedAt))) return;
+    await this.#write(repository, [{ path, bytes: line, mtime: checkedAt }]);
+  }
+
+  /** Whether there was one. */
+  deleteTag(repository: QualifiedName, tag: Tag): Promise<boolean> {
+    return writing(() => removeFile(this.layout.tag(repository, tag)));
+  }
+
+  /** The tags on record, in ASCII order. */
+  async tags(repository: QualifiedName): Promise<Tag[]> {
+    try {
+      return (await readdir(this.layout.tags(repository))).filter(isTag).toSorted();
+    } catch (error) {
+      if (!isMissing(error)) this.#observer.error({ operation: 'record.list', error });
+      return [];
+    }
+  }
+
+  /** Notes durably that a tag was deleted at a time, for as long as a shared cache may not know. */
+  markDeleted(repository: QualifiedName, tag: Tag, at: number): Promise<void> {
+    const path = this.layout.deletedTag(repository, tag);
+    return writing(() =>
+      writeFilesAtomic([{ path, bytes: '', mtime: at }], { tmpDir: this.layout.tmpDir }),
+    );
+  }
+
+  async unmarkDeleted(repository: QualifiedName, tag: Tag): Promise<void> {
+    await writing(() => removeFile(this.layout.deletedTag(repository, tag)));
+  }
+
+  /** When the tag was deleted, where that was noted; milliseconds since the epoch. */
+  async deletedAt(repository: QualifiedName, tag: Tag): Promise<number | undefined> {
+    const stats = await stat(this.layout.deletedTag(repository, tag)).catch(() => undefined);
+    return stats === undefined ? undefined : Math.round(stats.mtimeMs);
+  }
+
+  member(
+    repository: QualifiedName,
+    kind: MemberKind,
+    digest: Digest,
+  ): Promise<Known<Member> | undefined> {
+    return readRecordFile(
+      this.layout.member(repository, kind, digest),
+      (document) => parseMember({ ...document, digest }),
+      smallFile,
+      this.#observer,
+    );
+  }
+
+  putMembers(
+    repository: QualifiedName,
+    kind: MemberKind,
+    members: readonly Member[],
+    at: number,
+  ): Promise<void> {
+    const files = members.map(({ digest, mediaType, size }) => ({
+      path: this.layout.member(repository, kind, digest),
+      bytes: toLine({ mediaType, size }),
+      mtime: at,
+    }));
+    return this.#write(repository, files);
+  }
+
+  listing(repository: QualifiedName, key: string): Promise<Known<Listing> | undefined> {
+    return readRecordFile(
+      this.layout.listing(repository, key),
+      (document, fetchedAt) => parseListing({ ...document, fetchedAt }),
+      listingFile,
+      this.#observer,
+    );
+  }
+
+  putListing(repository: QualifiedName, key: string, listing: Listing): Promise<void> {
+    const path = this.layout.listing(repository, key);
+    const bytes = toLine({ value: listing.value });
+    return this.#write(repository, [{ path, bytes, mtime: listing.fetchedAt }]);
+  }
+
+  /** Every repository with a tag or a member, in ASCII order; at most `walkLifetime` old. */
+  async repositories(): Promise<QualifiedName[]> {
+    if (this.#walked !== undefined && Date.now() < this.#walked.until) {
+      return [...this.#walked.names] as QualifiedName[];
+    }
+    const generation = this.#generation;
+    return [...(await this.#walks.run(`walk ${generation}`, () => this.#walk(generation)))];
+  }
+
+  async #walk(generation: number): Promise<readonly QualifiedName[]> {
+    const names = await walkRepositories(this.layout.root, (error) =>
+      this.#observer.error({ operation: 'record.list', error }),
+    );
+    if (generation === this.#generation) {
+      this.#walked = { names: new Set(names), until: Date.now() + this.#walkLifetime };
+    }
+    return names;
+  }
+
+  async #write(repository: QualifiedName, files: readonly AtomicFile[]): Promise<void> {
+    await writing(() => writeFilesAtomic(files, { tmpDir: this.layout.tmpDir }));
+    if (this.#walked?.names.has(repository) === true) return;
+    this.#walked = undefined;
+    this.#generation += 1;
+  }
+}
+
+/** Sets the modification time; false where the file is gone. */
+async function touch(path: string, time: number): Promise<boolean> {
+  try {
+    await writing(() => utimes(path, new Date(time), new Date(time)));
+    return true;
+  } catch (error) {
+    if (error instanceof RegistryError && isMissing(error.cause)) return false;
+    throw error;
+  }
+}
+
+async function writing<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    throw cause instanceof RegistryError
+      ? cause
+      : new RegistryError('UNKNOWN', 'the record could not be written', { cause });
+  }
+}
