@@ -37,6 +37,8 @@ export interface ServerConfig {
   /** How long a client may take over the head of its request. */
   readonly headers_timeout: number;
   readonly keep_alive_timeout: number;
+  /** How long a connection may go without a byte in either direction, such as a client that stopped reading. */
+  readonly stall_timeout: number;
   readonly max_header_size: number;
   /** How long running transfers may go on after SIGTERM. */
   readonly drain_timeout: number;

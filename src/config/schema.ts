@@ -34,6 +34,7 @@ const server = z.strictObject({
   tls: tls.optional(),
   headers_timeout: timeout().prefault('15s'),
   keep_alive_timeout: timeout().prefault('75s'),
+  stall_timeout: timeout().prefault('2m'),
   max_header_size: bytes({ min: KiB, max: MiB }).prefault('16KiB'),
   drain_timeout: duration({ max: 86_400_000 }).prefault('30s'),
 });
@@ -46,7 +47,7 @@ const storage = z.strictObject({
   directory: path().prefault('./data'),
   max_size: bytes({ min: MiB }).optional(),
   manifest_cache: bytes({ min: MiB }).prefault('32MiB'),
-  send_buffers: bytes({ min: MiB }).prefault('48MiB'),
+  send_buffers: bytes({ min: MiB }).prefault('32MiB'),
   continue_downloads: flag().prefault(true),
   spool_ttl: duration().prefault('7d'),
 });

@@ -1,9 +1,9 @@
 /**
  * A blob on its way into the store. It grows in a spool file, hashed as it is written; readers
- * may follow up to `offset`. Disposed without a commit, nothing becomes visible: what was written
+ * may follow up to `offset`. Closed without a commit, nothing becomes visible: what was written
  * stays in the spool for a later writer of the same digest, unless it was discarded.
  */
-export interface BlobWriter extends AsyncDisposable {
+export interface BlobWriter {
   /** Bytes written and readable from the spool. */
   readonly offset: number;
   /** Validator and size of the answer these bytes came from, kept with the spool for a later resume. */
@@ -11,7 +11,7 @@ export interface BlobWriter extends AsyncDisposable {
   setOrigin(origin: SpoolOrigin): Promise<void>;
   /** Hashes and appends; resolves when the bytes are in the file. Never called twice at once. */
   write(chunks: readonly Buffer[]): Promise<void>;
-  /** Reads back what was written, also after the commit, until disposed. */
+  /** Reads back what was written, also after the commit, until closed. */
   read(
     buffer: Buffer,
     length: number,
@@ -24,6 +24,8 @@ export interface BlobWriter extends AsyncDisposable {
   commit(): Promise<void>;
   /** Throws away what was written: it is wrong. */
   discard(): Promise<void>;
+  /** Closes the file; call once, when nobody reads from it any more. */
+  close(): Promise<void>;
 }
 
 /** What is known of the answer a spool's bytes came from. */

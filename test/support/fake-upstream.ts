@@ -2,7 +2,13 @@ import { Readable } from 'node:stream';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { digestOf, isDigest, type Digest } from '../../src/oci/digest.ts';
 import { RegistryError } from '../../src/oci/errors.ts';
-import type { FetchedBlob, FetchedManifest, ResolvedManifest, ResumePoint, Upstream } from '../../src/upstream/upstream.ts';
+import type {
+  FetchedBlob,
+  FetchedManifest,
+  ResolvedManifest,
+  ResumePoint,
+  Upstream,
+} from '../../src/upstream/upstream.ts';
 
 /** How one transfer of a blob is played. */
 export interface Play {
@@ -47,7 +53,11 @@ export class FakeUpstream implements Upstream {
     return digest;
   }
 
-  addManifest(repository: string, tag: string, document: object): { digest: Digest; bytes: Buffer } {
+  addManifest(
+    repository: string,
+    tag: string,
+    document: object,
+  ): { digest: Digest; bytes: Buffer } {
     const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, ...document }));
     const digest = digestOf(bytes);
     const { mediaType } = document as { mediaType: string };
@@ -68,7 +78,11 @@ export class FakeUpstream implements Upstream {
 
   async fetchManifest(repository: string, reference: string): Promise<FetchedManifest> {
     const { bytes, mediaType } = await this.#manifest('fetchManifest', repository, reference);
-    return { bytes, contentType: mediaType, digest: this.sendsDigest ? digestOf(bytes) : undefined };
+    return {
+      bytes,
+      contentType: mediaType,
+      digest: this.sendsDigest ? digestOf(bytes) : undefined,
+    };
   }
 
   async statBlob(repository: string, digest: Digest): Promise<{ size: number | undefined }> {

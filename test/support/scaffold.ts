@@ -41,7 +41,11 @@ export async function createScaffold(overrides: Partial<FreshnessPolicy> = {}) {
     policy: { ...policy, ...overrides },
     permits: () => true,
   });
-  const entry = (upstream: FakeUpstream) => ({ remote: remoteOf(upstream), aliases: [], hosts: [] });
+  const entry = (upstream: FakeUpstream) => ({
+    remote: remoteOf(upstream),
+    aliases: [],
+    hosts: [],
+  });
   const table = new RouteTable([entry(hub), entry(other)], 'docker.io');
   const { signal } = new AbortController();
   const stale: string[] = [];
@@ -50,6 +54,7 @@ export async function createScaffold(overrides: Partial<FreshnessPolicy> = {}) {
     notStored: (_route: Route, _reference: string, error: unknown) => notStored.push(error),
     servedStale: (_route: Route, tag: string, error: { code: string }) =>
       stale.push(`${tag} ${error.code}`),
+    received() {},
     downloadEnded() {},
   };
   const downloads = new Downloads({ store, observer, continueWithoutReaders: true });
@@ -82,7 +87,7 @@ export async function createScaffold(overrides: Partial<FreshnessPolicy> = {}) {
 export async function drain(reader: BlobReader): Promise<Buffer> {
   const parts: Buffer[] = [];
   try {
-    for (let position = 0; ; ) {
+    for (let position = 0; ;) {
       const available = await reader.available(position);
       if (available === 0) return Buffer.concat(parts);
       const part = reader.view(position) ?? (await readSome(reader, available, position));

@@ -1,0 +1,92 @@
+import { readFileSync } from 'node:fs';
+import picomatch from 'picomatch';
+import type { Config, CredentialsConfig, UpstreamConfig } from '../config/config.ts';
+import type { Tag } from '../oci/reference.ts';
+import type { RouteTableEntry } from '../registry/resolve-route.ts';
+import { CachedCredentials } from '../upstream/cached-credentials.ts';
+import { HelperCredentials } from '../upstream/credential-helper.ts';
+import { StaticCredentials, type CredentialSource } from '../upstream/credentials.ts';
+import { DockerConfigCredentials } from '../upstream/docker-config.ts';
+import type { UpstreamObserver } from '../upstream/observer.ts';
+import { OfflineUpstream } from '../upstream/offline-upstream.ts';
+import { PasswordFileCredentials } from '../upstream/password-file.ts';
+import { RegistryClient } from '../upstream/registry-client.ts';
+import type { Upstream } from '../upstream/upstream.ts';
+
+/** Builds every configured upstream, with its policy and its names. Opens no connection. */
+export function createRemotes(
+  config: Config,
+  observer: UpstreamObserver,
+  userAgent: string,
+): RouteTableEntry[] {
+  return Object.entries(config.upstreams).map(([name, upstream]) => ({
+    remote: {
+      name,
+      upstream: createUpstream(name, upstream, observer, userAgent),
+      policy: {
+        tagTtl: tagTtl(upstream),
+        negativeTtl: upstream.negative_ttl,
+        staleIfError: upstream.stale_if_error,
+        revalidateBudget: upstream.timeouts.revalidate,
+        keepDeleted: upstream.keep_deleted,
+      },
+      permits: globs(upstream.allow, upstream.deny),
+    },
+    aliases: upstream.aliases,
+    hosts: upstream.hosts,
+  }));
+}
+
+function createUpstream(
+  name: string,
+  config: UpstreamConfig,
+  observer: UpstreamObserver,
+  userAgent: string,
+): Upstream {
+  if (config.offline) return new OfflineUpstream(name);
+  return new RegistryClient({
+    name,
+    urls: [config.url, ...config.mirrors],
+    credentials: config.credentials && createCredentials(name, config.url, config.credentials),
+    realms: config.realms,
+    timeouts: config.timeouts,
+    ca: config.ca === undefined ? undefined : readFileSync(config.ca, 'utf8'),
+    proxy: config.proxy,
+    connections: config.connections,
+    userAgent,
+    observer,
+  });
+}
+
+function createCredentials(
+  name: string,
+  url: string,
+  credentials: CredentialsConfig,
+): CredentialSource {
+  // What `docker login` and the helpers file Docker Hub's credentials under.
+  const server = name === 'docker.io' ? 'https://index.docker.io/v1/' : new URL(url).host;
+  if ('helper' in credentials) {
+    return new CachedCredentials(new HelperCredentials({ name: credentials.helper, server }));
+  }
+  if ('docker_config' in credentials) {
+    return new DockerConfigCredentials({ path: credentials.docker_config, registry: server });
+  }
+  if ('password_file' in credentials) {
+    return new PasswordFileCredentials(credentials.username, credentials.password_file);
+  }
+  return new StaticCredentials(credentials.username, credentials.password);
+}
+
+/** The first pattern that matches decides; matched once a tag, since tags are asked for by the thousand. */
+function tagTtl({ tag_ttl }: UpstreamConfig): (tag: Tag) => number {
+  if (tag_ttl.patterns.length === 0) return () => tag_ttl.default;
+  const patterns = tag_ttl.patterns.map(({ glob, ttl }) => ({ matches: picomatch(glob), ttl }));
+  return (tag) => patterns.find(({ matches }) => matches(tag))?.ttl ?? tag_ttl.default;
+}
+
+function globs(allow: readonly string[], deny: readonly string[]): (name: string) => boolean {
+  if (allow.length === 0 && deny.length === 0) return () => true;
+  const allowed = allow.length === 0 ? () => true : picomatch([...allow]);
+  const denied = deny.length === 0 ? () => false : picomatch([...deny]);
+  return (name) => allowed(name) && !denied(name);
+}

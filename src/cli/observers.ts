@@ -1,0 +1,107 @@
+import type { HttpObserver } from '../http/observer.ts';
+import type { RegistryError } from '../oci/errors.ts';
+import type { Download } from '../registry/download.ts';
+import type { Route } from '../registry/resolve-route.ts';
+import type { AccessLog } from '../telemetry/access-log.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { Occasional } from '../telemetry/occasional.ts';
+
+/** Milliseconds between two log lines about the same trouble. */
+const quiet = 10_000;
+
+/** Counts and logs requests. */
+export function createHttpObserver(
+  metrics: Metrics,
+  logger: Logger,
+  access: AccessLog | undefined,
+): HttpObserver {
+  return {
+    requestEnded({ context, method, path, status, remote, userAgent, durationMs }) {
+      const { route, outcome, error, bytes, complete } = context;
+      const upstream = route?.remote.name;
+      metrics.requestAnswered({
+        route: route?.via,
+        upstream,
+        outcome: outcome?.kind,
+        method,
+        status,
+        bytes,
+        seconds: durationMs / 1000,
+      });
+      if (error !== undefined) metrics.errorAnswered(error.code);
+      access?.write({
+        id: context.id,
+        remote,
+        method,
+        path,
+        route: route?.via,
+        upstream,
+        repository: route?.repository,
+        reference: context.reference,
+        status,
+        outcome: outcome?.kind,
+        error: error?.code,
+        bytes,
+        durationMs,
+        upstreamMs: outcome?.upstreamMs,
+        userAgent,
+        aborted: !complete,
+      });
+    },
+    requestFailed({ id, route, reference }, error) {
+      const fields = { id, repository: route?.key, reference, error };
+      if (error.code === 'UNKNOWN') logger.error('a request failed for an unknown reason', fields);
+      else logger.warn('a request failed', fields);
+    },
+  };
+}
+
+/** Told of what the use cases survive. */
+export interface RegistryEvents {
+  downloadEnded(download: Download): void;
+  received(download: Download, bytes: number): void;
+  servedStale(route: Route, reference: string, error: RegistryError): void;
+  notStored(route: Route, reference: string, error: unknown): void;
+}
+
+/** Counts and logs what goes on between requests. */
+export function createRegistryObserver(metrics: Metrics, logger: Logger): RegistryEvents {
+  const occasional = new Occasional(quiet);
+  return {
+    received: ({ source }, bytes) => metrics.upstreamReceived(source.upstream.name, bytes),
+    downloadEnded({ digest, source, blob, state, failure }) {
+      const upstream = source.upstream.name;
+      metrics.downloadEnded(upstream, failure === undefined ? 'done' : failure.code);
+      const fields = { upstream, repository: source.repository, digest, bytes: blob.size };
+      if (failure === undefined) logger.debug('a blob was stored', fields);
+      else if (state === 'verified') {
+        logger.error('a blob was served and verified but could not be stored', {
+          ...fields,
+          error: failure,
+        });
+      } else logger.warn('a download failed', { ...fields, error: failure });
+    },
+    servedStale({ key }, reference, error) {
+      const held = occasional.admit(`stale ${key} ${reference}`);
+      if (held === undefined) return;
+      const isDenied = error.code === 'UPSTREAM_DENIED';
+      logger[isDenied ? 'error' : 'warn'](
+        isDenied
+          ? 'the upstream denies access to an image that is cached; check the credentials'
+          : 'a tag is served stale because its upstream cannot be asked',
+        { repository: key, reference, error, ...(held > 0 && { suppressed: held }) },
+      );
+    },
+    notStored({ key }, reference, error) {
+      const held = occasional.admit('not stored');
+      if (held === undefined) return;
+      logger.error('what was fetched could not be stored; it is fetched again next time', {
+        repository: key,
+        reference,
+        error,
+        ...(held > 0 && { suppressed: held }),
+      });
+    },
+  };
+}

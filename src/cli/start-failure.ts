@@ -1,0 +1,24 @@
+import { isRegistryError } from '../oci/errors.ts';
+
+/** What the system's error codes mean to someone who only wanted to start a registry. */
+const hints: Readonly<Record<string, string>> = {
+  EADDRINUSE:
+    'the address is in use: is another Baleen or registry running? (--listen, operations.listen)',
+  EACCES: 'permission denied: check the owner of the data directory, or the port',
+  EPERM: 'the system does not permit it',
+  EROFS: 'the file system is read-only: storage.directory has to be writable',
+  ENOSPC: 'the disk is full',
+  ENOTDIR: 'a part of the path is a file, not a folder (storage.directory, --data)',
+  EEXIST: 'a file is in the way of a folder (storage.directory, --data)',
+  EADDRNOTAVAIL: 'this machine does not have the address (--listen)',
+  ENOTFOUND: 'the host name cannot be resolved (--listen)',
+};
+
+/** One line that says what kept the server from starting, and what to do. */
+export function explainStartFailure(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { code } = error as NodeJS.ErrnoException;
+  const hint = code === undefined ? undefined : hints[code];
+  if (hint !== undefined) return `${error.message}\n  ${hint}`;
+  return isRegistryError(error) ? error.message : (error.stack ?? error.message);
+}

@@ -1,0 +1,90 @@
+import express, { type Express, type RequestHandler } from 'express';
+import type { BlobService } from '../registry/get-blob.ts';
+import type { ManifestService } from '../registry/get-manifest.ts';
+import type { ReferrerListService } from '../registry/list-referrers.ts';
+import type { TagListService } from '../registry/list-tags.ts';
+import type { RouteTable } from '../registry/resolve-route.ts';
+import { getBase, getWelcome } from './base.ts';
+import { getBlob } from './blobs.ts';
+import type { BufferPool } from './buffer-pool.ts';
+import { errorHandler, notFound } from './error-handler.ts';
+import { getCatalog, getReferrers, getTags } from './lists.ts';
+import { getManifest } from './manifests.ts';
+import type { HttpObserver } from './observer.ts';
+import { RequestContext, requestId, type ContextResponse } from './request-context.ts';
+
+export interface AppOptions {
+  readonly table: RouteTable;
+  readonly manifests: ManifestService;
+  readonly blobs: BlobService;
+  readonly tags: TagListService;
+  readonly referrers: ReferrerListService;
+  /** Names what is cached; limited to one upstream where one is given. */
+  readonly listRepositories: (only: string | undefined) => Promise<string[]>;
+  readonly pool: BufferPool;
+  readonly observer: HttpObserver;
+}
+
+/** The registry API. `get` serves HEAD too. */
+export function createApp(options: AppOptions): Express {
+  const { table, observer } = options;
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.enable('case sensitive routing');
+  app.use(begin(observer));
+  app.use(takePrefix(table));
+  app.get('/v2', getBase);
+  app.get('/v2/_catalog', getCatalog(table, options.listRepositories));
+  app.get('/v2/*name/manifests/:reference', getManifest(table, options.manifests));
+  app.get('/v2/*name/blobs/:digest', getBlob(options));
+  app.get('/v2/*name/tags/list', getTags(table, options.tags));
+  app.get('/v2/*name/referrers/:digest', getReferrers(table, options.referrers));
+  app.get('/', getWelcome);
+  app.use(notFound);
+  app.use(errorHandler(observer));
+  return app;
+}
+
+/** Gives each request its context, and reports it when its answer is out or its client gone. */
+function begin(observer: HttpObserver): RequestHandler {
+  return (request, response, next) => {
+    const context = new RequestContext(requestId(request));
+    (response as unknown as ContextResponse).locals.context = context;
+    const { method, originalUrl: path, headers } = request;
+    const remote = request.socket.remoteAddress;
+    response.once('close', () => {
+      // Without a complete answer there may be no status that anybody saw: nginx's 499.
+      const isComplete = context.complete && response.writableFinished;
+      context.complete = isComplete;
+      observer.requestEnded({
+        context,
+        method,
+        path,
+        status: response.headersSent ? response.statusCode : 499,
+        remote,
+        userAgent: headers['user-agent'],
+        durationMs: performance.now() - context.startedAt,
+      });
+    });
+    next();
+  };
+}
+
+/**
+ * `/<upstream>/v2/…` means `/v2/<upstream>/…`: containerd appends `/v2/` to the path of a host
+ * that is configured without `override_path`.
+ */
+function takePrefix(table: RouteTable): RequestHandler {
+  const shape = /^\/([^/?]+)(\/v2(?:[/?].*)?)$/;
+  return (request, response, next) => {
+    if (!request.url.startsWith('/v2')) {
+      const [, prefix, rest] = shape.exec(request.url) ?? [];
+      if (prefix !== undefined && rest !== undefined && table.isUpstream(prefix)) {
+        (response as unknown as ContextResponse).locals.context.pathPrefix = prefix;
+        request.url = rest;
+      }
+    }
+    next();
+  };
+}

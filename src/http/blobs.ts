@@ -1,0 +1,115 @@
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { Request, RequestHandler } from 'express';
+import { decideRange } from '../oci/byte-range.ts';
+import { parseDigest, type Digest } from '../oci/digest.ts';
+import { RegistryError } from '../oci/errors.ts';
+import type { BlobService } from '../registry/get-blob.ts';
+import type { Route, RouteTable } from '../registry/resolve-route.ts';
+import type { BlobReader } from '../store/blob-reader.ts';
+import type { BufferPool } from './buffer-pool.ts';
+import { commonHeaders, isNotModified } from './headers.ts';
+import { multipart } from './multipart.ts';
+import { parameterOf, routeOf } from './registry-request.ts';
+import type { ContextResponse, RequestContext } from './request-context.ts';
+import { sendContent, type Segment } from './send-content.ts';
+
+export interface BlobHandlerOptions {
+  readonly table: RouteTable;
+  readonly blobs: BlobService;
+  readonly pool: BufferPool;
+}
+
+/** What is answered: status, headers and the parts of the body. */
+interface Plan {
+  readonly status: number;
+  readonly headers: OutgoingHttpHeaders;
+  readonly segments: readonly Segment[];
+}
+
+/** `GET` and `HEAD /v2/<name>/blobs/<digest>` (distribution specification, "Pulling blobs"). */
+export function getBlob({ table, blobs, pool }: BlobHandlerOptions): RequestHandler {
+  const head = async (request: Request, context: RequestContext, route: Route, digest: Digest) => {
+    const { size, outcome } = await blobs.stat(route, digest);
+    context.outcome = outcome;
+    const headers = { ...commonHeaders(request, context), ...blobHeaders(digest) };
+    if (size !== undefined) headers['Content-Length'] = size;
+    return headers;
+  };
+
+  return async (request, response) => {
+    const { context } = (response as unknown as ContextResponse).locals;
+    context.reference = parameterOf(request, 'digest');
+    const route = routeOf(request, context, table);
+    const digest = parseDigest(context.reference);
+    if (request.method === 'HEAD') {
+      response.writeHead(200, await head(request, context, route, digest)).end();
+      return;
+    }
+    const { reader, outcome } = await blobs.open(route, digest);
+    context.outcome = outcome;
+    let plan: Plan;
+    try {
+      plan = planAnswer(request, digest, reader);
+    } catch (error) {
+      reader.close();
+      throw error;
+    }
+    response.writeHead(plan.status, { ...commonHeaders(request, context), ...plan.headers });
+    await send(response, reader, plan.segments, pool, context);
+  };
+}
+
+function planAnswer(request: Request, digest: Digest, reader: BlobReader): Plan {
+  const etag = `"${digest}"`;
+  const headers = blobHeaders(digest);
+  if (isNotModified(request, etag)) return { status: 304, headers: { ETag: etag }, segments: [] };
+  const { size } = reader;
+  if (size === undefined) {
+    // The upstream did not say; the body is chunked and as long as it turns out to be.
+    return { status: 200, headers, segments: [{ start: 0, end: Infinity }] };
+  }
+  // RFC 9110, section 13.1.5: a range of another version would not fit the client's half.
+  const ifRange = request.headers['if-range'];
+  const applies = ifRange === undefined || ifRange === etag;
+  const decision = decideRange(applies ? request.headers.range : undefined, size);
+  switch (decision.kind) {
+    case 'unsatisfiable':
+      throw new RegistryError('RANGE_INVALID', undefined, { detail: { size } });
+    case 'full':
+      headers['Content-Length'] = size;
+      return { status: 200, headers, segments: size === 0 ? [] : [{ start: 0, end: size }] };
+    case 'partial': {
+      const [first, ...more] = decision.ranges;
+      if (more.length > 0) return { status: 206, ...multipart(decision.ranges, size, headers) };
+      const { start, end } = first!;
+      headers['Content-Range'] = `bytes ${start}-${end}/${size}`;
+      headers['Content-Length'] = end - start + 1;
+      return { status: 206, headers, segments: [{ start, end: end + 1 }] };
+    }
+  }
+}
+
+function blobHeaders(digest: Digest): OutgoingHttpHeaders {
+  return {
+    'Content-Type': 'application/octet-stream',
+    'Docker-Content-Digest': digest,
+    ETag: `"${digest}"`,
+    'Accept-Ranges': 'bytes',
+    // What a digest names never changes.
+    'Cache-Control': 'max-age=31536000, immutable',
+  };
+}
+
+/** The head is out: what fails from here on shows as a broken connection, and in the log. */
+async function send(
+  response: ServerResponse,
+  reader: BlobReader,
+  segments: readonly Segment[],
+  pool: BufferPool,
+  context: RequestContext,
+): Promise<void> {
+  const result = await sendContent(response, reader, segments, pool);
+  context.bytes = result.bytes;
+  context.complete = result.complete;
+  if (result.error !== undefined) throw result.error;
+}

@@ -1,0 +1,47 @@
+/*
+ * Memory for sending, under one budget.
+ *
+ * A response asks for a large buffer, and gets one while the budget lasts; one that cannot keep
+ * up, or that finds the budget spent, works with a small one. So a few fast clients run at full
+ * speed, and a thousand slow ones cost a thousand small buffers at most.
+ */
+
+/** Bytes of a buffer for a client that keeps up: the best of 64 KiB to 1 MiB when measured. */
+export const largeBuffer = 512 * 1024;
+
+/** Bytes of a buffer for a client that does not. */
+export const smallBuffer = 64 * 1024;
+
+/** Small buffers that are kept for reuse; beyond them they are left to the collector. */
+const keptSmall = 256;
+
+export class BufferPool {
+  readonly #budget: number;
+  readonly #large: Buffer[] = [];
+  readonly #small: Buffer[] = [];
+  #largeBytes = 0;
+
+  /** @param budget bytes of large buffers, in use and kept together */
+  constructor(budget: number) {
+    this.#budget = budget;
+  }
+
+  /** A large buffer where one is wanted and the budget has one, else a small one. Give it back. */
+  take(wantsLarge: boolean): Buffer {
+    if (wantsLarge) {
+      const kept = this.#large.pop();
+      if (kept !== undefined) return kept;
+      if (this.#largeBytes + largeBuffer <= this.#budget) {
+        this.#largeBytes += largeBuffer;
+        return Buffer.allocUnsafeSlow(largeBuffer);
+      }
+    }
+    return this.#small.pop() ?? Buffer.allocUnsafeSlow(smallBuffer);
+  }
+
+  /** Takes a buffer back. Nothing may read or write it any more. */
+  give(buffer: Buffer): void {
+    if (buffer.length === largeBuffer) this.#large.push(buffer);
+    else if (this.#small.length < keptSmall) this.#small.push(buffer);
+  }
+}

@@ -1,0 +1,57 @@
+import type { OutgoingHttpHeaders } from 'node:http';
+import type { ErrorRequestHandler, RequestHandler } from 'express';
+import { RegistryError, toRegistryError } from '../oci/errors.ts';
+import { errorCacheStatus } from './cache-status.ts';
+import { commonHeaders } from './headers.ts';
+import type { HttpObserver } from './observer.ts';
+import type { ContextResponse } from './request-context.ts';
+
+/** The one writer of errors, in the form of the distribution specification, "Error Codes". */
+export function errorHandler(observer: HttpObserver): ErrorRequestHandler {
+  // Express knows an error handler by its four parameters.
+  return (thrown: unknown, request, response, _next) => {
+    const { context } = (response as unknown as ContextResponse).locals;
+    const error = readable(thrown);
+    context.error = error;
+    if (response.headersSent) {
+      // Nothing honest can be said any more: the client has to see that the answer broke.
+      observer.requestFailed(context, error);
+      response.destroy();
+      return;
+    }
+    if (error.status >= 500) observer.requestFailed(context, error);
+    const bytes = Buffer.from(JSON.stringify(error));
+    const headers: OutgoingHttpHeaders = {
+      ...commonHeaders(request, context),
+      'Cache-Status': errorCacheStatus(error),
+      'Content-Type': 'application/json',
+      'Content-Length': bytes.length,
+    };
+    if (error.retryAfter !== undefined) headers['Retry-After'] = Math.ceil(error.retryAfter);
+    if (error.code === 'UNSUPPORTED') headers['Allow'] = 'GET, HEAD';
+    if (error.code === 'RANGE_INVALID') {
+      headers['Content-Range'] = `bytes */${(error.detail as { size: number }).size}`;
+    }
+    context.bytes = request.method === 'HEAD' ? 0 : bytes.length;
+    response.writeHead(error.status, headers);
+    response.end(request.method === 'HEAD' ? undefined : bytes);
+  };
+}
+
+/** Answers what no route took. */
+export const notFound: RequestHandler = (request) => {
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    throw new RegistryError('UNSUPPORTED', 'this registry can only be pulled from');
+  }
+  throw new RegistryError('NAME_UNKNOWN', 'there is nothing at this path', {
+    detail: { path: request.path.slice(0, 300) },
+  });
+};
+
+/** Express throws errors with a status of its own for paths it cannot decode. */
+function readable(thrown: unknown): RegistryError {
+  if (thrown instanceof URIError) {
+    return new RegistryError('NAME_INVALID', 'the path is not properly encoded');
+  }
+  return toRegistryError(thrown);
+}

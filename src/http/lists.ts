@@ -1,0 +1,84 @@
+import type { Request, RequestHandler, Response } from 'express';
+import { parseDigest } from '../oci/digest.ts';
+import { mediaTypes } from '../oci/media-type.ts';
+import { cutPage, parsePageSize } from '../oci/page.ts';
+import type { ReferrerListService } from '../registry/list-referrers.ts';
+import type { RouteTable } from '../registry/resolve-route.ts';
+import type { TagListService } from '../registry/list-tags.ts';
+import { commonHeaders } from './headers.ts';
+import { parameterOf, queryOf, routeOf } from './registry-request.ts';
+import type { ContextResponse } from './request-context.ts';
+
+/** `GET /v2/<name>/tags/list?n=&last=` (distribution specification, "Listing Tags"). */
+export function getTags(table: RouteTable, tags: TagListService): RequestHandler {
+  return async (request, response) => {
+    const { context } = (response as unknown as ContextResponse).locals;
+    const n = parsePageSize(queryOf(request, 'n'));
+    const route = routeOf(request, context, table);
+    const answer = await tags.list(route);
+    context.outcome = answer.outcome;
+    const page = cutPage(answer.tags, n, queryOf(request, 'last'));
+    linkNext(request, response, page.next);
+    sendJson(request, response, { name: route.repository, tags: page.items });
+  };
+}
+
+/** `GET /v2/_catalog?n=&last=`: what is cached, named as a client would ask for it (CNCF distribution). */
+export function getCatalog(
+  table: RouteTable,
+  list: (only: string | undefined) => Promise<string[]>,
+): RequestHandler {
+  return async (request, response) => {
+    const n = parsePageSize(queryOf(request, 'n'));
+    const ns = queryOf(request, 'ns');
+    const names = await list(ns === undefined ? undefined : table.namespace(ns).name);
+    const page = cutPage(names, n, queryOf(request, 'last'));
+    linkNext(request, response, page.next);
+    sendJson(request, response, { repositories: page.items });
+  };
+}
+
+/** `GET /v2/<name>/referrers/<digest>?artifactType=` (distribution specification, "Listing Referrers"). */
+export function getReferrers(table: RouteTable, referrers: ReferrerListService): RequestHandler {
+  return async (request, response) => {
+    const { context } = (response as unknown as ContextResponse).locals;
+    context.reference = parameterOf(request, 'digest');
+    const route = routeOf(request, context, table);
+    const answer = await referrers.list(route, parseDigest(context.reference));
+    context.outcome = answer.outcome;
+    const wanted = queryOf(request, 'artifactType');
+    if (wanted !== undefined) response.setHeader('OCI-Filters-Applied', 'artifactType');
+    const manifests =
+      wanted === undefined
+        ? answer.manifests
+        : answer.manifests.filter(({ artifactType }) => artifactType === wanted);
+    const index = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests };
+    sendJson(request, response, index, mediaTypes.ociIndex);
+  };
+}
+
+/** Points at the next page: relative, at us, with the query kept. */
+function linkNext(request: Request, response: Response, next: string | undefined): void {
+  if (next === undefined) return;
+  const [path, query] = request.originalUrl.split('?', 2);
+  const parameters = new URLSearchParams(query);
+  parameters.set('last', next);
+  response.setHeader('Link', `<${path}?${parameters.toString()}>; rel="next"`);
+}
+
+function sendJson(
+  request: Request,
+  response: Response,
+  value: unknown,
+  contentType = 'application/json',
+): void {
+  const { context } = (response as unknown as ContextResponse).locals;
+  const bytes = Buffer.from(JSON.stringify(value));
+  response.writeHead(200, {
+    ...commonHeaders(request, context),
+    'Content-Type': contentType,
+    'Content-Length': bytes.length,
+  });
+  if (request.method !== 'HEAD') context.bytes = bytes.length;
+  response.end(request.method === 'HEAD' ? undefined : bytes);
+}

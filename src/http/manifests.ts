@@ -1,0 +1,40 @@
+import type { Request, RequestHandler } from 'express';
+import { parseReference } from '../oci/reference.ts';
+import type { ManifestService } from '../registry/get-manifest.ts';
+import type { RouteTable } from '../registry/resolve-route.ts';
+import { commonHeaders, isNotModified } from './headers.ts';
+import { parameterOf, routeOf } from './registry-request.ts';
+import type { ContextResponse } from './request-context.ts';
+
+/**
+ * `GET` and `HEAD /v2/<name>/manifests/<reference>` (distribution specification, "Pulling
+ * manifests"). The whole body in one write; a `Range`, as containerd sends with everything, may
+ * be ignored and is.
+ */
+export function getManifest(table: RouteTable, manifests: ManifestService): RequestHandler {
+  return async (request: Request, response) => {
+    const { context } = (response as unknown as ContextResponse).locals;
+    context.reference = parameterOf(request, 'reference');
+    const route = routeOf(request, context, table);
+    const answer = await manifests.get(route, parseReference(context.reference));
+    context.outcome = answer.outcome;
+    const etag = `"${answer.digest}"`;
+    const headers = commonHeaders(request, context);
+    headers['Docker-Content-Digest'] = answer.digest;
+    headers['ETag'] = etag;
+    if (isNotModified(request, etag)) {
+      response.writeHead(304, headers).end();
+      return;
+    }
+    // Clients compare the type with the stored one: no charset may be appended.
+    headers['Content-Type'] = answer.mediaType;
+    headers['Content-Length'] = answer.bytes.length;
+    response.writeHead(200, headers);
+    if (request.method === 'HEAD') {
+      response.end();
+      return;
+    }
+    context.bytes = answer.bytes.length;
+    response.end(answer.bytes);
+  };
+}

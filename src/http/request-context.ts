@@ -1,0 +1,42 @@
+import { randomBytes } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { RegistryError } from '../oci/errors.ts';
+import type { Outcome } from '../registry/outcome.ts';
+import type { Route } from '../registry/resolve-route.ts';
+
+/** What is known of a request by the time it is logged and counted. */
+export class RequestContext {
+  readonly id: string;
+  /** `performance.now()` at the request's arrival. */
+  readonly startedAt = performance.now();
+  /** The upstream that the path's own prefix names, as in `/ghcr.io/v2/…`. */
+  pathPrefix: string | undefined;
+  route: Route | undefined;
+  reference: string | undefined;
+  outcome: Outcome | undefined;
+  error: RegistryError | undefined;
+  /** Bytes of the body that were sent. */
+  bytes = 0;
+  /** False where the client left, or the content failed, before the end. */
+  complete = true;
+
+  constructor(id: string) {
+    this.id = id;
+  }
+}
+
+/** A response that carries its context. */
+export type ContextResponse = ServerResponse & { locals: { context: RequestContext } };
+
+const boot = randomBytes(4).toString('hex');
+let count = 0;
+
+/** An id that a client or a proxy in front may give; anything else could forge log lines. */
+const givenId = /^[\w.:/+=-]{1,128}$/;
+
+/** The request's own `X-Request-Id` where it is sane, else one that is unique across restarts. */
+export function requestId(request: IncomingMessage): string {
+  const given = request.headers['x-request-id'];
+  if (typeof given === 'string' && givenId.test(given)) return given;
+  return `${boot}-${(++count).toString(36)}`;
+}

@@ -1,0 +1,224 @@
+import type { ServerResponse } from 'node:http';
+import type { BlobReader } from '../store/blob-reader.ts';
+import { smallBuffer, type BufferPool } from './buffer-pool.ts';
+
+/*
+ * The send loop. Two large buffers a response: while the kernel takes one, the next is read. A
+ * client that turned out to be slow works with a single small one, so that it holds little of
+ * what others need, until it has shown that it keeps up again. Where the bytes are in memory
+ * already, as for followers at the edge of a download, that memory itself is written.
+ *
+ * Callbacks rather than promises and streams: this loop is what a warm pull consists of.
+ */
+
+/** Part of a response's body: bytes at hand, or a stretch of the content (`end` exclusive). */
+export type Segment = Buffer | { readonly start: number; readonly end: number };
+
+/** Writes that may be under way at once for a client that keeps up. */
+const maxInFlight = 2;
+
+/** Milliseconds for one write that make a client a slow one: with a large buffer, 2 MB/s. */
+const slowWrite = 250;
+
+/**
+ * Bytes that a slow client has to take without a pause before it counts as keeping up again:
+ * more than the kernel frees at once in a full socket buffer, which would look like speed.
+ */
+const probation = 4 * 1024 * 1024;
+
+/** How the sending of a body ended. */
+export interface SendResult {
+  /** Bytes of the body that were handed to the kernel. */
+  readonly bytes: number;
+  /** False where the client left, or the content failed, before the end. */
+  readonly complete: boolean;
+  /** Why the content failed underway, where it did. */
+  readonly error?: Error;
+}
+
+/**
+ * Sends segments as the body of a response whose head is written, and ends it; where the content
+ * fails underway the connection is destroyed, for the client must not take it for complete.
+ * Never rejects. Closes the reader in every case.
+ */
+export function sendContent(
+  response: ServerResponse,
+  reader: BlobReader,
+  segments: readonly Segment[],
+  pool: BufferPool,
+): Promise<SendResult> {
+  return new Promise((resolve) => {
+    new Sender(response, reader, segments, pool, resolve).start();
+  });
+}
+
+class Sender {
+  readonly #response: ServerResponse;
+  readonly #reader: BlobReader;
+  readonly #segments: readonly Segment[];
+  readonly #pool: BufferPool;
+  readonly #done: (result: SendResult) => void;
+  #segment = 0;
+  #position = 0;
+  #sent = 0;
+  #inFlight = 0;
+  /** A read, or a wait for bytes to arrive, is under way. */
+  #isReading = false;
+  /** Bytes that the client has yet to take swiftly before it keeps up; 0 to begin with. */
+  #probation = 0;
+  #failure: Error | undefined;
+  #isOver = false;
+
+  constructor(
+    response: ServerResponse,
+    reader: BlobReader,
+    segments: readonly Segment[],
+    pool: BufferPool,
+    done: (result: SendResult) => void,
+  ) {
+    this.#response = response;
+    this.#reader = reader;
+    this.#segments = segments;
+    this.#pool = pool;
+    this.#done = done;
+  }
+
+  start(): void {
+    this.#response.once('close', this.#onClose);
+    this.#enter();
+    this.#step();
+  }
+
+  readonly #onClose = (): void => {
+    this.#finish();
+  };
+
+  /** Reads and writes until it has to wait for one of the two. */
+  readonly #step = (): void => {
+    while (!this.#isOver && !this.#isReading && this.#inFlight < this.#limit) {
+      const segment = this.#segments[this.#segment];
+      if (segment === undefined) {
+        if (this.#inFlight === 0) this.#finish();
+        return;
+      }
+      if (Buffer.isBuffer(segment)) {
+        this.#next();
+        this.#write(segment, undefined);
+        continue;
+      }
+      if (this.#position >= segment.end) {
+        this.#next();
+        continue;
+      }
+      const available = this.#reader.available(this.#position);
+      if (typeof available !== 'number') {
+        this.#await(available);
+        return;
+      }
+      if (available === 0) {
+        if (segment.end === Infinity) {
+          this.#next();
+          continue;
+        }
+        this.#fail(new Error('the content ended before its announced length'));
+        return;
+      }
+      this.#sendSome(Math.min(available, segment.end - this.#position));
+    }
+  };
+
+  get #keepsUp(): boolean {
+    return this.#probation === 0;
+  }
+
+  get #limit(): number {
+    return this.#keepsUp ? maxInFlight : 1;
+  }
+
+  #await(available: Promise<number>): void {
+    this.#isReading = true;
+    available.then(
+      () => {
+        if (this.#readEnded()) this.#step();
+      },
+      (error: unknown) => {
+        if (this.#readEnded()) this.#fail(error as Error);
+      },
+    );
+  }
+
+  /** Notes that a read or a wait came back; false where the response is over, the reader then closed. */
+  #readEnded(): boolean {
+    this.#isReading = false;
+    if (this.#isOver) this.#reader.close();
+    return !this.#isOver;
+  }
+
+  #sendSome(length: number): void {
+    const view = this.#keepsUp ? this.#reader.view(this.#position) : undefined;
+    if (view !== undefined) {
+      const bytes = view.length > length ? view.subarray(0, length) : view;
+      this.#position += bytes.length;
+      this.#write(bytes, undefined);
+      return;
+    }
+    const buffer = this.#pool.take(this.#keepsUp && length > smallBuffer);
+    this.#isReading = true;
+    this.#reader.read(buffer, Math.min(length, buffer.length), this.#position, (error, count) => {
+      if (!this.#readEnded() || error !== null || count === 0) {
+        this.#pool.give(buffer);
+        if (!this.#isOver) this.#fail(error ?? new Error('the content is shorter than it was'));
+        return;
+      }
+      this.#position += count;
+      this.#write(count === buffer.length ? buffer : buffer.subarray(0, count), buffer);
+      this.#step();
+    });
+  }
+
+  /** @param pooled the buffer to give back once the kernel has the bytes */
+  #write(bytes: Buffer, pooled: Buffer | undefined): void {
+    this.#inFlight++;
+    const since = performance.now();
+    this.#response.write(bytes, (error) => {
+      this.#inFlight--;
+      if (pooled !== undefined) this.#pool.give(pooled);
+      if (error) {
+        this.#finish();
+        return;
+      }
+      this.#sent += bytes.length;
+      if (performance.now() - since > slowWrite) this.#probation = probation;
+      else this.#probation = Math.max(0, this.#probation - bytes.length);
+      this.#step();
+    });
+  }
+
+  #next(): void {
+    this.#segment++;
+    this.#enter();
+  }
+
+  #enter(): void {
+    const segment = this.#segments[this.#segment];
+    if (segment !== undefined && !Buffer.isBuffer(segment)) this.#position = segment.start;
+  }
+
+  #fail(error: Error): void {
+    this.#failure = error;
+    this.#finish();
+  }
+
+  #finish(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#response.off('close', this.#onClose);
+    const complete = this.#segment >= this.#segments.length && this.#failure === undefined;
+    if (complete) this.#response.end();
+    else this.#response.destroy();
+    // A read that is still under way closes the reader when it comes back.
+    if (!this.#isReading) this.#reader.close();
+    const error = this.#failure;
+    this.#done({ bytes: this.#sent, complete, ...(error === undefined ? {} : { error }) });
+  }
+}

@@ -1,0 +1,109 @@
+import { once } from 'node:events';
+import { createServer, STATUS_CODES, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { RegistryError } from '../oci/errors.ts';
+
+/** Where a server listens, and its defences against slow and large requests. Times in milliseconds. */
+export interface ServerOptions {
+  /** Undefined for every address there is. */
+  readonly host: string | undefined;
+  readonly port: number;
+  /** PEM; with a `ca`, only clients with a certificate of it are let in. Plain HTTP where absent. */
+  readonly tls?: TlsOptions | undefined;
+  /** For a request's head to arrive whole. */
+  readonly headersTimeout: number;
+  /** For an idle connection. */
+  readonly keepAliveTimeout: number;
+  /** For a connection on which nothing at all moves, in either direction. */
+  readonly stallTimeout: number;
+  /** Bytes of a request's head. */
+  readonly maxHeaderSize: number;
+}
+
+export interface TlsOptions {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+  readonly ca: Buffer | undefined;
+}
+
+/** An HTTP server that can be drained. */
+export class HttpServer {
+  readonly #server: Server;
+
+  private constructor(server: Server) {
+    this.#server = server;
+  }
+
+  /** Starts listening. Rejects with the system's error, such as EADDRINUSE. */
+  static async listen(listener: RequestListener, options: ServerOptions): Promise<HttpServer> {
+    const { host, port, tls, headersTimeout, keepAliveTimeout, stallTimeout, maxHeaderSize } =
+      options;
+    const settings = {
+      headersTimeout,
+      // A request has no body that matters here: all of it has to arrive as fast as its head.
+      requestTimeout: headersTimeout,
+      connectionsCheckingInterval: Math.min(1_000, Math.max(50, headersTimeout / 4)),
+      keepAliveTimeout,
+      maxHeaderSize,
+    };
+    const server =
+      tls === undefined
+        ? createServer(settings, listener)
+        : createTlsServer({ ...settings, ...clientAuthentication(tls) }, listener);
+    server.timeout = stallTimeout;
+    server.on('clientError', refuse);
+    server.listen(host === undefined ? { port } : { host, port });
+    await once(server, 'listening');
+    return new HttpServer(server);
+  }
+
+  /** The port it listens on; of use where 0 was asked for. */
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /**
+   * Takes no new connection, lets running answers end, and after `grace` milliseconds ends those
+   * that are left.
+   */
+  async drain(grace: number): Promise<void> {
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    const deadline = performance.now() + grace;
+    const controller = new AbortController();
+    void closed.then(() => controller.abort());
+    while (!controller.signal.aborted && performance.now() < deadline) {
+      // A connection turns idle when its answer ends, which close() alone does not notice.
+      this.#server.closeIdleConnections();
+      await delay(50, undefined, { signal: controller.signal }).catch(() => undefined);
+    }
+    this.#server.closeAllConnections();
+    await closed;
+  }
+}
+
+function clientAuthentication({ ca, ...pair }: TlsOptions): object {
+  return ca === undefined ? pair : { ...pair, ca, requestCert: true, rejectUnauthorized: true };
+}
+
+/** Answers what is no HTTP, or too much or too slow of it, in the form that clients of a registry know. */
+function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const [status, message] = reasonOf(error.code);
+  const body = JSON.stringify(new RegistryError('REQUEST_INVALID', message));
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\n` +
+      `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+  );
+}
+
+function reasonOf(code: string | undefined): [status: number, message: string] {
+  if (code === 'HPE_HEADER_OVERFLOW') return [431, 'the request headers are too large'];
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return [408, 'the request did not arrive in time'];
+  return [400, 'the request is not valid HTTP'];
+}

@@ -1,0 +1,26 @@
+import type { Catalog } from '../catalog/catalog.ts';
+import { isRegistryError, RegistryError } from '../oci/errors.ts';
+import type { Route } from './resolve-route.ts';
+
+/**
+ * Fails at once where the upstream lately said that there is no such thing.
+ * @param what `manifests/<reference>` or `blobs/<digest>`
+ */
+export async function refuseIfAbsent(catalog: Catalog, route: Route, what: string): Promise<void> {
+  if (!(await catalog.absent(route.key, what))) return;
+  const code = what.startsWith('blobs/') ? 'BLOB_UNKNOWN' : 'MANIFEST_UNKNOWN';
+  throw new RegistryError(code, `${route.remote.name} lately answered that this is not there`, {
+    detail: { name: route.repository, reference: what.slice(what.indexOf('/') + 1) },
+  });
+}
+
+/** Remembers an upstream's "there is no such thing" for its short time; any other failure passes. */
+export async function noteAbsence(
+  catalog: Catalog,
+  route: Route,
+  what: string,
+  error: unknown,
+): Promise<void> {
+  if (!isRegistryError(error, 'BLOB_UNKNOWN', 'MANIFEST_UNKNOWN', 'NAME_UNKNOWN')) return;
+  await catalog.putAbsent(route.key, what, route.remote.policy.negativeTtl);
+}

@@ -1,0 +1,216 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { isRegistryError, RegistryError, toRegistryError } from '../oci/errors.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { RepositoryName } from '../oci/repository-name.ts';
+import type { BlobStore } from '../store/blob-store.ts';
+import type { BlobWriter } from '../store/blob-writer.ts';
+import type { FetchedBlob, Upstream } from '../upstream/upstream.ts';
+import { GrowingBlob } from './growing-blob.ts';
+
+/*
+ * One upstream transfer of one blob, with any number of live readers.
+ *
+ *   opening    no answer yet; nobody knows whether there will be one
+ *   streaming  headers are in; the spool grows, readers follow it
+ *   verified   all bytes are there and have the right digest; readers get the withheld ones
+ *   committed  durable in the store
+ *   failed     given up; what was spooled stays for the next attempt, unless it is wrong
+ *
+ * The fill's pace is the upstream's and the disk's; readers read the spool at their own, so no
+ * client can slow another down, and none is needed for the fill to go on. The last bytes stay
+ * invisible until the digest is known to be right: a client may see a broken connection, never a
+ * finished response with a wrong byte in it.
+ *
+ * A transfer that breaks is taken up again at the byte where it broke, through a fresh registry
+ * URL (signed ones expire), as long as it gets anywhere.
+ */
+
+/** The state of a download, by name. */
+export type DownloadState = 'opening' | 'streaming' | 'verified' | 'committed' | 'failed';
+
+/** Where a download gets its bytes. */
+export interface DownloadSource {
+  readonly upstream: Upstream;
+  readonly repository: RepositoryName;
+}
+
+/** What a download tells the one who started it. */
+export interface DownloadEvents {
+  /** The last reader has left a running fill. */
+  idle(download: Download): void;
+  /** Bytes came from the upstream. */
+  received(download: Download, bytes: number): void;
+  /** The fill has ended, well or not. */
+  ended(download: Download): void;
+}
+
+/** Attempts in a row that brought no new byte, after which a transfer is given up. */
+const maxFruitlessAttempts = 5;
+
+/** Milliseconds before the attempt after the n-th failure. */
+const backoff = (failures: number): number => Math.min(100 * 2 ** (failures - 1), 2_000);
+
+/** A blob on its way from an upstream into the store. */
+export class Download {
+  readonly digest: Digest;
+  readonly source: DownloadSource;
+  /** What its readers see. */
+  readonly blob: GrowingBlob;
+  /** Settles when the upstream has answered: the size is known where it tells; or rejects. */
+  readonly ready: Promise<void>;
+  /** Settles when the fill has ended; never rejects. */
+  readonly ended: Promise<void>;
+
+  readonly #store: BlobStore;
+  readonly #events: DownloadEvents;
+  readonly #abort = new AbortController();
+  #markReady!: () => void;
+  #failReady!: (error: RegistryError) => void;
+  #state: DownloadState = 'opening';
+  #failure: RegistryError | undefined;
+
+  /** Starts at once. */
+  constructor(digest: Digest, source: DownloadSource, store: BlobStore, events: DownloadEvents) {
+    this.digest = digest;
+    this.source = source;
+    this.#store = store;
+    this.#events = events;
+    this.blob = new GrowingBlob(() => events.idle(this));
+    this.ready = new Promise((resolve, reject) => {
+      this.#markReady = resolve;
+      this.#failReady = reject;
+    });
+    // Whoever asked may have left by the time it fails; `failure` still tells.
+    this.ready.catch(() => undefined);
+    this.ended = this.#run();
+  }
+
+  get state(): DownloadState {
+    return this.#state;
+  }
+
+  /** Why it failed; also set where a verified blob could not be committed. */
+  get failure(): RegistryError | undefined {
+    return this.#failure;
+  }
+
+  /** Gives the transfer up; the spool stays for the next one. */
+  cancel(reason: RegistryError): void {
+    this.#abort.abort(reason);
+  }
+
+  async #run(): Promise<void> {
+    try {
+      const writer = await this.#store.create(this.digest, this.#abort.signal);
+      this.blob.open(writer);
+      await this.#fill(writer);
+      await this.#finish(writer);
+    } catch (error) {
+      this.#fail(toRegistryError(error));
+    }
+    // In this order, and at once: nobody may join a download whose spool is about to close.
+    this.#events.ended(this);
+    this.blob.writerDone();
+  }
+
+  async #fill(writer: BlobWriter): Promise<void> {
+    const { signal } = this.#abort;
+    if (await this.#isAllSpooled(writer)) return;
+    let fruitless = 0;
+    for (;;) {
+      const before = writer.offset;
+      try {
+        const resume = before > 0 ? { offset: before, etag: writer.origin.etag } : undefined;
+        const { upstream, repository } = this.source;
+        const fetched = await upstream.fetchBlob(repository, this.digest, resume, signal);
+        await this.#accept(fetched, writer);
+        await this.#pump(fetched, writer);
+        if (this.blob.size === undefined || writer.offset === this.blob.size) return;
+        throw new RegistryError('UPSTREAM_UNAVAILABLE', 'the upstream ended the blob early');
+      } catch (error) {
+        signal.throwIfAborted();
+        // Before the first answer there is nothing to save: an honest error now is better.
+        if (this.#state === 'opening' || !isResumable(error)) throw error;
+        fruitless = writer.offset > before ? 1 : fruitless + 1;
+        if (fruitless > maxFruitlessAttempts) throw error;
+        await delay(backoff(fruitless), undefined, { signal });
+      }
+    }
+  }
+
+  /** A crash between the last byte and the commit leaves a whole spool; the upstream is only asked whether it has the blob. */
+  async #isAllSpooled(writer: BlobWriter): Promise<boolean> {
+    if (writer.offset === 0 || writer.offset !== writer.origin.size) return false;
+    const { upstream, repository } = this.source;
+    await upstream.statBlob(repository, this.digest, this.#abort.signal);
+    this.#announce(writer, writer.offset);
+    return true;
+  }
+
+  /** Takes the headers of an answer: the size must agree with what readers were promised. */
+  async #accept(fetched: FetchedBlob, writer: BlobWriter): Promise<void> {
+    const known = this.blob.size ?? writer.origin.size;
+    try {
+      if (known !== undefined && fetched.size !== undefined && known !== fetched.size) {
+        await writer.discard();
+        throw new RegistryError('UPSTREAM_INVALID', 'the upstream changed the size of a blob');
+      }
+      const size = known ?? fetched.size;
+      await writer.setOrigin({ size, etag: fetched.etag });
+      if (this.#state === 'opening') this.#announce(writer, size);
+    } catch (error) {
+      fetched.body.destroy();
+      throw error;
+    }
+  }
+
+  #announce(writer: BlobWriter, size: number | undefined): void {
+    this.#state = 'streaming';
+    this.blob.announce(size, writer.offset);
+    this.#markReady();
+  }
+
+  async #pump(fetched: FetchedBlob, writer: BlobWriter): Promise<void> {
+    // A registry that ignores the range starts over; the bytes at hand are skipped, and the
+    // digest decides whether the two halves belong together.
+    let skip = writer.offset - fetched.offset;
+    // The iterator yields all that has gathered since the last write as one buffer, so that
+    // batches grow with the load.
+    for await (const chunk of fetched.body as AsyncIterable<Buffer>) {
+      this.#events.received(this, chunk.length);
+      const fresh = skip > 0 ? chunk.subarray(skip) : chunk;
+      skip -= chunk.length - fresh.length;
+      if (fresh.length === 0) continue;
+      if (this.blob.size !== undefined && writer.offset + fresh.length > this.blob.size) {
+        throw new RegistryError('UPSTREAM_INVALID', 'the upstream sent more than it announced');
+      }
+      await writer.write([fresh]);
+      this.blob.grew(fresh, writer.offset);
+    }
+  }
+
+  async #finish(writer: BlobWriter): Promise<void> {
+    if (!writer.verify()) {
+      await writer.discard();
+      throw new RegistryError('UPSTREAM_INVALID', 'the upstream sent bytes of another digest');
+    }
+    this.#state = 'verified';
+    this.blob.complete(writer.offset);
+    await writer.commit();
+    this.#state = 'committed';
+  }
+
+  #fail(failure: RegistryError): void {
+    this.#failure = failure;
+    // After the verification the readers get every byte, whatever became of the commit.
+    if (this.#state === 'verified') return;
+    this.#state = 'failed';
+    this.#failReady(failure);
+    this.blob.fail(failure);
+  }
+}
+
+/** A connection that broke, stalled or was refused for now; not an answer that says no. */
+function isResumable(error: unknown): boolean {
+  return isRegistryError(error, 'UPSTREAM_UNAVAILABLE', 'UPSTREAM_TIMEOUT', 'TOOMANYREQUESTS');
+}

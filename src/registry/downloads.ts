@@ -1,0 +1,77 @@
+import { RegistryError } from '../oci/errors.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { BlobStore } from '../store/blob-store.ts';
+import { Download, type DownloadSource } from './download.ts';
+
+/** Told of what downloads do; for logs and metrics. */
+export interface DownloadObserver {
+  /** Bytes came from the upstream. */
+  received(download: Download, bytes: number): void;
+  /** The fill has ended, well or not. */
+  downloadEnded(download: Download): void;
+}
+
+export interface DownloadsOptions {
+  readonly store: BlobStore;
+  readonly observer: DownloadObserver;
+  /** Whether a fill goes on when its last reader has left. */
+  readonly continueWithoutReaders: boolean;
+}
+
+/** The downloads in flight, at most one a digest. */
+export class Downloads {
+  readonly #options: DownloadsOptions;
+  readonly #running = new Map<Digest, Download>();
+  #ended = 0;
+
+  constructor(options: DownloadsOptions) {
+    this.#options = options;
+  }
+
+  get inFlight(): number {
+    return this.#running.size;
+  }
+
+  /** Readers of all downloads in flight. */
+  get readers(): number {
+    let sum = 0;
+    for (const { blob } of this.#running.values()) sum += blob.readers;
+    return sum;
+  }
+
+  /** Grows with every download that ends: who looked into the store before should look again. */
+  get ended(): number {
+    return this.#ended;
+  }
+
+  /** The running download of a digest, if there is one. */
+  running(digest: Digest): Download | undefined {
+    return this.#running.get(digest);
+  }
+
+  /** Starts a download; the caller has seen that none is running. */
+  start(digest: Digest, source: DownloadSource): Download {
+    const download = new Download(digest, source, this.#options.store, {
+      idle: (idle) => {
+        if (this.#options.continueWithoutReaders || idle.state !== 'streaming') return;
+        idle.cancel(new RegistryError('UNAVAILABLE', 'every client of the download has left'));
+      },
+      received: (from, bytes) => this.#options.observer.received(from, bytes),
+      ended: (ended) => {
+        this.#running.delete(digest);
+        this.#ended++;
+        this.#options.observer.downloadEnded(ended);
+      },
+    });
+    this.#running.set(digest, download);
+    return download;
+  }
+
+  /** Gives up all that is running; their spools are kept for the next start. */
+  async stop(): Promise<void> {
+    const reason = new RegistryError('UNAVAILABLE', 'the server is shutting down');
+    const running = [...this.#running.values()];
+    for (const download of running) download.cancel(reason);
+    await Promise.all(running.map(({ ended }) => ended));
+  }
+}

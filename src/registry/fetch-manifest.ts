@@ -1,0 +1,109 @@
+import type { Catalog, TagRecord } from '../catalog/catalog.ts';
+import { SingleFlight } from '../lib/single-flight.ts';
+import { digestOf, splitDigest, type Digest } from '../oci/digest.ts';
+import { isRegistryError, RegistryError } from '../oci/errors.ts';
+import { parseManifest } from '../oci/manifest.ts';
+import { isDigestReference, type Reference, type Tag } from '../oci/reference.ts';
+import type { FetchedManifest } from '../upstream/upstream.ts';
+import type { ManifestCache, StoredManifest } from './manifest-cache.ts';
+import type { Route } from './resolve-route.ts';
+
+/** Told of what could not be kept, so that it is fetched again next time. */
+export interface FetchObserver {
+  notStored(route: Route, reference: Reference, error: unknown): void;
+}
+
+export interface ManifestFetcherOptions {
+  readonly catalog: Catalog;
+  readonly cache: ManifestCache;
+  readonly observer: FetchObserver;
+  readonly signal: AbortSignal;
+}
+
+/** Fetches manifests from upstreams, one request for all who ask at a time, and keeps them. */
+export class ManifestFetcher {
+  readonly #options: ManifestFetcherOptions;
+  readonly #running = new SingleFlight<StoredManifest>();
+
+  constructor(options: ManifestFetcherOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Fetches a manifest; a tag is recorded with it.
+   * @throws RegistryError as the upstream's fetchManifest, or UPSTREAM_INVALID for what is no
+   *   manifest or has another digest
+   */
+  async fetch(
+    route: Route,
+    reference: Reference,
+  ): Promise<{ manifest: StoredManifest; joined: boolean }> {
+    const key = `${route.key}@${reference}`;
+    const joined = this.#running.has(key);
+    const manifest = await this.#running.run(key, () => this.#fetch(route, reference));
+    return { manifest, joined };
+  }
+
+  /** Records that a tag names this manifest as of now. */
+  async putTag(route: Route, tag: Tag, manifest: StoredManifest): Promise<TagRecord> {
+    const { digest, mediaType, bytes } = manifest;
+    const record = { digest, mediaType, size: bytes.length, checkedAt: Date.now() };
+    await this.#keep(route, tag, () => this.#options.catalog.putTag(route.key, tag, record));
+    return record;
+  }
+
+  async #fetch(route: Route, reference: Reference): Promise<StoredManifest> {
+    const { upstream } = route.remote;
+    const { signal } = this.#options;
+    const fetched = await upstream.fetchManifest(route.repository, reference, signal);
+    const digest = verifiedDigest(fetched, reference);
+    const parsed = parse(fetched);
+    const { mediaType } = parsed;
+    const manifest = { digest, mediaType, bytes: fetched.bytes };
+    // What is known is recorded before the answer goes out: the client's next request is for a
+    // child or a blob, and has to find that it belongs here.
+    await this.#keep(route, reference, async () => {
+      const { catalog, cache } = this.#options;
+      await Promise.all([
+        cache.put(manifest),
+        catalog.link(route.key, 'manifests', [
+          { digest, mediaType, size: fetched.bytes.length },
+          ...parsed.manifests,
+        ]),
+        catalog.link(route.key, 'blobs', parsed.blobs),
+      ]);
+    });
+    if (!isDigestReference(reference)) await this.putTag(route, reference, manifest);
+    return manifest;
+  }
+
+  /** A disk that refuses costs the next request a fetch, never this one its answer. */
+  async #keep(route: Route, reference: Reference, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.#options.observer.notStored(route, reference, error);
+    }
+  }
+}
+
+/** The digest of the bytes, which must be the one asked for and the one the registry claims. */
+function verifiedDigest({ bytes, digest: claimed }: FetchedManifest, reference: Reference): Digest {
+  const wanted = isDigestReference(reference) ? reference : claimed;
+  const actual = digestOf(bytes, wanted && splitDigest(wanted).algorithm);
+  if (wanted === undefined || actual === wanted) return actual;
+  throw new RegistryError('UPSTREAM_INVALID', 'the upstream sent a manifest of another digest', {
+    detail: { expected: wanted, received: actual },
+  });
+}
+
+function parse({ bytes, contentType }: FetchedManifest): ReturnType<typeof parseManifest> {
+  try {
+    return parseManifest(bytes, contentType);
+  } catch (error) {
+    if (!isRegistryError(error, 'MANIFEST_INVALID')) throw error;
+    throw new RegistryError('UPSTREAM_INVALID', `no manifest came: ${error.message}`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,192 @@
+import type { Catalog, Member } from '../catalog/catalog.ts';
+import type { Digest } from '../oci/digest.ts';
+import { isRegistryError, RegistryError } from '../oci/errors.ts';
+import type { BlobReader } from '../store/blob-reader.ts';
+import type { BlobStore } from '../store/blob-store.ts';
+import { noteAbsence, refuseIfAbsent } from './absence.ts';
+import type { Download } from './download.ts';
+import type { Downloads } from './downloads.ts';
+import { withheld } from './growing-blob.ts';
+import { hit, type Outcome } from './outcome.ts';
+import type { Route } from './resolve-route.ts';
+
+/** A blob that can be read, perhaps while it still arrives. Close the reader. */
+export interface BlobAnswer {
+  readonly reader: BlobReader;
+  readonly outcome: Outcome;
+}
+
+/** What a HEAD tells of a blob. */
+export interface BlobFacts {
+  /** Bytes; absent where nobody ever told. */
+  readonly size: number | undefined;
+  readonly outcome: Outcome;
+}
+
+/** Told of what could not be kept, so that it has to be asked for again. */
+export interface BlobObserver {
+  notStored(route: Route, reference: Digest, error: unknown): void;
+}
+
+export interface BlobServiceOptions {
+  readonly catalog: Catalog;
+  readonly store: BlobStore;
+  readonly downloads: Downloads;
+  readonly observer: BlobObserver;
+  /** Ends all questions to upstreams, at shutdown. Not a client's: many may wait for one answer. */
+  readonly signal: AbortSignal;
+}
+
+/** The media type of a blob that no manifest has described yet. */
+const unknownType = 'application/octet-stream';
+
+/**
+ * Serves blobs: from the store, from a running download, or from the upstream.
+ *
+ * A digest is not a permission. A blob that came through one repository is served under another
+ * only once that one's own manifests, or its own upstream, have said that it belongs there too.
+ */
+export class BlobService {
+  readonly #options: BlobServiceOptions;
+
+  constructor(options: BlobServiceOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Opens a blob of a repository.
+   * @throws RegistryError BLOB_UNKNOWN, or the upstream's failure
+   */
+  async open(route: Route, digest: Digest): Promise<BlobAnswer> {
+    const { catalog, downloads } = this.#options;
+    let member = await catalog.linked(route.key, 'blobs', digest);
+    if (member === undefined) await refuseIfAbsent(catalog, route, `blobs/${digest}`);
+    const started = performance.now();
+    let confirmed = false;
+    for (;;) {
+      const running = downloads.running(digest);
+      const ended = downloads.ended;
+      const stored = running === undefined ? await this.#openStored(digest, member) : undefined;
+      if (stored !== undefined && member !== undefined) {
+        return { reader: stored, outcome: confirmed ? since(started, 'revalidated') : hit };
+      }
+      stored?.close();
+      const isForeign = running !== undefined && !isSourceOf(running, route);
+      if (member === undefined && (stored !== undefined || isForeign)) {
+        member = await this.#confirm(route, digest);
+        confirmed = true;
+        continue;
+      }
+      if (running !== undefined) {
+        const reader = await this.#follow(running, route, digest);
+        if (reader !== undefined) return { reader, outcome: since(started, 'collapsed') };
+        continue;
+      }
+      // While the store was looked into, another request may have started or finished it.
+      if (downloads.running(digest) !== undefined || downloads.ended !== ended) continue;
+      const { upstream } = route.remote;
+      const download = downloads.start(digest, { upstream, repository: route.repository });
+      const reader = await this.#follow(download, route, digest);
+      if (reader !== undefined) return { reader, outcome: since(started, 'miss') };
+    }
+  }
+
+  /**
+   * What HEAD answers. Starts no download.
+   * @throws RegistryError BLOB_UNKNOWN, or the upstream's failure
+   */
+  async stat(route: Route, digest: Digest): Promise<BlobFacts> {
+    const { catalog, downloads, store } = this.#options;
+    const member = await catalog.linked(route.key, 'blobs', digest);
+    if (member === undefined) {
+      await refuseIfAbsent(catalog, route, `blobs/${digest}`);
+    } else {
+      const size = await store.stat(digest);
+      if (size !== undefined && isWhole(size, member)) return { size, outcome: hit };
+      const running = downloads.running(digest)?.blob.size;
+      if (running !== undefined) return { size: running, outcome: { kind: 'collapsed' } };
+    }
+    const started = performance.now();
+    const { size } = await this.#confirm(route, digest);
+    const outcome: Outcome = { ...since(started, 'miss'), stored: false };
+    return { size: size ?? member?.size, outcome };
+  }
+
+  /** Opens what the store has; a file that was cut short is as good as none. */
+  async #openStored(digest: Digest, member: Member | undefined): Promise<BlobReader | undefined> {
+    const reader = await this.#options.store.open(digest);
+    if (reader?.size === undefined || isWhole(reader.size, member)) return reader;
+    reader.close();
+    return undefined;
+  }
+
+  /**
+   * Reads along with a download, from the moment at which it can be answered. Undefined where it
+   * failed for reasons of the other repository that it was started for.
+   */
+  async #follow(download: Download, route: Route, digest: Digest): Promise<BlobReader | undefined> {
+    // Taken before the first wait: it keeps the spool open.
+    const reader = download.blob.reader();
+    try {
+      await download.ready;
+      // A small blob is withheld as a whole; its failure can still get an honest status.
+      const { size } = download.blob;
+      if (size !== undefined && size <= withheld) await reader.available(0);
+      if (isSourceOf(download, route)) await this.#link(route, digest, size);
+      return reader;
+    } catch (error) {
+      reader.close();
+      if (!isSourceOf(download, route)) return undefined;
+      throw await this.#explain(route, digest, error);
+    }
+  }
+
+  /** Asks the repository's upstream whether it holds the blob, and remembers that it does. */
+  async #confirm(route: Route, digest: Digest): Promise<Member> {
+    try {
+      const { upstream } = route.remote;
+      const { size } = await upstream.statBlob(route.repository, digest, this.#options.signal);
+      return await this.#link(route, digest, size);
+    } catch (error) {
+      throw await this.#explain(route, digest, error);
+    }
+  }
+
+  async #link(route: Route, digest: Digest, size: number | undefined): Promise<Member> {
+    const { catalog } = this.#options;
+    const known = await catalog.linked(route.key, 'blobs', digest);
+    if (known !== undefined) return known;
+    const member = { digest, mediaType: unknownType, size };
+    try {
+      await catalog.link(route.key, 'blobs', [member]);
+    } catch (error) {
+      this.#options.observer.notStored(route, digest, error);
+    }
+    return member;
+  }
+
+  /** An upstream that hides what is private behind 401 or 403 means, for a blob, that it is not there for us. */
+  async #explain(route: Route, digest: Digest, error: unknown): Promise<unknown> {
+    await noteAbsence(this.#options.catalog, route, `blobs/${digest}`, error);
+    if (!isRegistryError(error, 'UPSTREAM_DENIED')) return error;
+    const { upstreamStatus } = error;
+    return new RegistryError('BLOB_UNKNOWN', error.message, {
+      cause: error,
+      ...(upstreamStatus === undefined ? {} : { upstreamStatus }),
+    });
+  }
+}
+
+/** Whether a download was started through this route's own repository. */
+function isSourceOf({ source }: Download, route: Route): boolean {
+  return source.upstream === route.remote.upstream && source.repository === route.repository;
+}
+
+/** Whether a file's size is the one that the manifest gave, where one did. */
+function isWhole(size: number, member: Member | undefined): boolean {
+  return member?.size === undefined || member.size === size;
+}
+
+function since(started: number, kind: Outcome['kind']): Outcome {
+  return { kind, upstreamMs: performance.now() - started };
+}

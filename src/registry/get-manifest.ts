@@ -1,0 +1,192 @@
+import type { Catalog, TagRecord } from '../catalog/catalog.ts';
+import { SingleFlight } from '../lib/single-flight.ts';
+import type { Digest } from '../oci/digest.ts';
+import { isRegistryError, RegistryError, toRegistryError } from '../oci/errors.ts';
+import { isDigestReference, type Reference, type Tag } from '../oci/reference.ts';
+import { noteAbsence, refuseIfAbsent } from './absence.ts';
+import { freshFor, onFailedCheck } from './freshness.ts';
+import type { ManifestCache, StoredManifest } from './manifest-cache.ts';
+import { hit, type Outcome } from './outcome.ts';
+import type { Route } from './resolve-route.ts';
+import type { ManifestFetcher } from './fetch-manifest.ts';
+
+/** A manifest to be answered, whole. */
+export interface ManifestAnswer extends StoredManifest {
+  readonly outcome: Outcome;
+}
+
+/** Told of what an operator should hear about. */
+export interface ManifestObserver {
+  /** A tag is served although its upstream failed. */
+  servedStale(route: Route, tag: Tag, error: RegistryError): void;
+}
+
+export interface ManifestServiceOptions {
+  readonly catalog: Catalog;
+  readonly cache: ManifestCache;
+  readonly fetcher: ManifestFetcher;
+  readonly observer: ManifestObserver;
+  /** Ends all questions to upstreams, at shutdown. Not a client's: many may wait for one answer. */
+  readonly signal: AbortSignal;
+}
+
+/** How a tag's check went. */
+type Check =
+  | { readonly kind: 'revalidated' | 'miss'; readonly record: TagRecord }
+  | { readonly kind: 'failed'; readonly error: RegistryError };
+
+/** Serves manifests, by digest and by tag. HEAD and GET are the same here: both fill the cache. */
+export class ManifestService {
+  readonly #options: ManifestServiceOptions;
+  readonly #checks = new SingleFlight<Check>();
+
+  constructor(options: ManifestServiceOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Finds a manifest of a repository.
+   * @throws RegistryError MANIFEST_UNKNOWN, or the upstream's failure
+   */
+  get(route: Route, reference: Reference): Promise<ManifestAnswer> {
+    return isDigestReference(reference)
+      ? this.#byDigest(route, reference)
+      : this.#byTag(route, reference);
+  }
+
+  /** A cached digest needs no upstream, ever. */
+  async #byDigest(route: Route, digest: Digest): Promise<ManifestAnswer> {
+    const { catalog, cache, fetcher } = this.#options;
+    const member = await catalog.linked(route.key, 'manifests', digest);
+    if (member !== undefined) {
+      const stored = await cache.get(digest, member.mediaType);
+      if (stored !== undefined) return answer(stored, hit);
+    }
+    await refuseIfAbsent(catalog, route, `manifests/${digest}`);
+    // Also where it is stored already, but through another repository: this one's upstream has
+    // to give it out itself.
+    return this.#fetch(route, digest, () => fetcher.fetch(route, digest));
+  }
+
+  async #byTag(route: Route, tag: Tag): Promise<ManifestAnswer> {
+    const { catalog, fetcher } = this.#options;
+    const record = await catalog.tag(route.key, tag);
+    const { policy } = route.remote;
+    if (record !== undefined) {
+      const fresh = freshFor(record, policy.tagTtl(tag), Date.now());
+      if (fresh > 0) {
+        return this.#ofRecord(route, record, { kind: 'hit', ttl: Math.ceil(fresh / 1000) });
+      }
+      const checked = await this.#checked(route, tag, record);
+      if (checked !== undefined) return checked;
+    }
+    await refuseIfAbsent(catalog, route, `manifests/${tag}`);
+    return this.#fetch(route, tag, () => fetcher.fetch(route, tag));
+  }
+
+  /** Answers a tag that has to be checked; undefined where it is gone and has to be asked for anew. */
+  async #checked(route: Route, tag: Tag, record: TagRecord): Promise<ManifestAnswer | undefined> {
+    const { policy } = route.remote;
+    const started = performance.now();
+    const running = this.#checks.run(`${route.key}:${tag}`, () => this.#check(route, tag, record));
+    const check = await withinBudget(running, policy.revalidateBudget);
+    const upstreamMs = performance.now() - started;
+    if (check !== undefined && check.kind !== 'failed') {
+      const ttl = Math.ceil(policy.tagTtl(tag) / 1000);
+      return this.#ofRecord(route, check.record, { kind: check.kind, ttl, upstreamMs });
+    }
+    const now = Date.now();
+    const error = check?.error ?? new RegistryError('UPSTREAM_TIMEOUT');
+    switch (onFailedCheck(record, error, policy, now)) {
+      case 'forget':
+        await this.#options.catalog.deleteTag(route.key, tag);
+        await noteAbsence(this.#options.catalog, route, `manifests/${tag}`, error);
+        return undefined;
+      case 'fail':
+        throw error;
+      case 'serve':
+        this.#options.observer.servedStale(route, tag, error);
+        return this.#ofRecord(route, record, {
+          kind: 'stale',
+          age: Math.max(0, Math.floor((now - record.checkedAt) / 1000)),
+          ttl: Math.floor(freshFor(record, policy.tagTtl(tag), now) / 1000),
+          fwdStatus: error.upstreamStatus,
+          detail: error.code,
+          upstreamMs,
+        });
+    }
+  }
+
+  /**
+   * One HEAD: free of Docker Hub's quota, which a conditional GET is not. Where the tag has moved
+   * the new manifest is fetched by its digest, so that a tag moving again in between does no harm.
+   */
+  async #check(route: Route, tag: Tag, record: TagRecord): Promise<Check> {
+    const { catalog, fetcher, signal } = this.#options;
+    try {
+      const { digest } = await route.remote.upstream.resolve(route.repository, tag, signal);
+      if (digest === record.digest) {
+        const confirmed = { ...record, checkedAt: Date.now() };
+        await catalog.putTag(route.key, tag, confirmed);
+        return { kind: 'revalidated', record: confirmed };
+      }
+      // A registry that sends no digest with a HEAD has to be asked for the manifest itself.
+      const { manifest } = await fetcher.fetch(route, digest ?? tag);
+      const kind = manifest.digest === record.digest ? 'revalidated' : 'miss';
+      return { kind, record: await fetcher.putTag(route, tag, manifest) };
+    } catch (error) {
+      return { kind: 'failed', error: toRegistryError(error) };
+    }
+  }
+
+  /** The manifest that a tag's record names; fetched by digest where it is no longer stored. */
+  async #ofRecord(route: Route, record: TagRecord, outcome: Outcome): Promise<ManifestAnswer> {
+    const { digest, mediaType } = record;
+    // Without an await where the bytes are in memory: this is the hottest path there is.
+    const cached = this.#options.cache.peek(digest, mediaType);
+    if (cached !== undefined) return answer(cached, outcome);
+    const stored = await this.#options.cache.get(digest, mediaType);
+    if (stored !== undefined) return answer(stored, outcome);
+    return this.#fetch(route, digest, () => this.#options.fetcher.fetch(route, digest));
+  }
+
+  async #fetch(
+    route: Route,
+    reference: Reference,
+    fetch: () => ReturnType<ManifestFetcher['fetch']>,
+  ): Promise<ManifestAnswer> {
+    const started = performance.now();
+    try {
+      const { manifest, joined } = await fetch();
+      const ttl = isDigestReference(reference) ? undefined : route.remote.policy.tagTtl(reference);
+      return answer(manifest, {
+        kind: joined ? 'collapsed' : 'miss',
+        upstreamMs: performance.now() - started,
+        ...(ttl === undefined ? {} : { ttl: Math.ceil(ttl / 1000) }),
+      });
+    } catch (error) {
+      await noteAbsence(this.#options.catalog, route, `manifests/${reference}`, error);
+      if (isRegistryError(error, 'NAME_UNKNOWN')) {
+        throw new RegistryError('MANIFEST_UNKNOWN', error.message, { cause: error });
+      }
+      throw error;
+    }
+  }
+}
+
+function answer({ bytes, mediaType, digest }: StoredManifest, outcome: Outcome): ManifestAnswer {
+  return { bytes, mediaType, digest, outcome };
+}
+
+/** The result, or undefined where it takes longer than `budget` milliseconds; it then goes on behind. */
+async function withinBudget<T>(work: Promise<T>, budget: number): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(resolve, budget, undefined);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

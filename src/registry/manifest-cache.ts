@@ -1,0 +1,51 @@
+import { LRUCache } from 'lru-cache';
+import { digestOf, splitDigest, type Digest } from '../oci/digest.ts';
+import type { BlobStore } from '../store/blob-store.ts';
+
+/** A manifest as it is answered. */
+export interface StoredManifest {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly bytes: Buffer;
+}
+
+/** The bytes of manifests in memory, in front of the store. */
+export class ManifestCache {
+  readonly #store: BlobStore;
+  readonly #memory: LRUCache<Digest, StoredManifest>;
+
+  /** @param maxBytes memory for manifest bytes */
+  constructor(store: BlobStore, maxBytes: number) {
+    this.#store = store;
+    this.#memory = new LRUCache({
+      maxSize: Math.max(1, maxBytes),
+      // An entry costs more than its bytes: the key, the object, the list.
+      sizeCalculation: ({ bytes }) => bytes.length + 512,
+    });
+  }
+
+  /** What is in memory. */
+  peek(digest: Digest, mediaType: string): StoredManifest | undefined {
+    const found = this.#memory.get(digest);
+    // The same bytes may go by another type elsewhere; the type is the repository's to say.
+    return found === undefined || found.mediaType === mediaType ? found : { ...found, mediaType };
+  }
+
+  /** What is in memory or in the store; bytes that rotted on the disk count as none. */
+  async get(digest: Digest, mediaType: string): Promise<StoredManifest | undefined> {
+    const cached = this.peek(digest, mediaType);
+    if (cached !== undefined) return cached;
+    const bytes = await this.#store.read(digest);
+    if (bytes === undefined) return undefined;
+    if (digestOf(bytes, splitDigest(digest).algorithm) !== digest) return undefined;
+    const stored = { digest, mediaType, bytes };
+    this.#memory.set(digest, stored);
+    return stored;
+  }
+
+  /** Keeps a verified manifest, in memory at once and in the store before it settles. */
+  async put(manifest: StoredManifest): Promise<void> {
+    this.#memory.set(manifest.digest, manifest);
+    await this.#store.put(manifest.digest, manifest.bytes);
+  }
+}

@@ -1,0 +1,98 @@
+import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeFileAtomic } from '../lib/atomic-file.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { BlobReader } from './blob-reader.ts';
+import type { BlobStore } from './blob-store.ts';
+import type { BlobWriter } from './blob-writer.ts';
+import { FileReader } from './file-reader.ts';
+import type { Layout } from './layout.ts';
+import { SpoolWriter } from './spool-writer.ts';
+import { StoreUsage } from './usage.ts';
+
+/** Blobs as files under `blobs/`, downloads in progress under `spool/`. */
+export class DiskBlobStore implements BlobStore {
+  readonly usage: StoreUsage;
+  readonly #layout: Layout;
+
+  private constructor(layout: Layout) {
+    this.#layout = layout;
+    this.usage = new StoreUsage(layout.blobs);
+  }
+
+  /**
+   * Makes the folders and clears what a crash left behind: half-written files, and partial
+   * downloads that nobody came back for.
+   * @param spoolTtl milliseconds after its last byte that a partial download is kept
+   * @throws the file system's error where the directory cannot be used
+   */
+  static async open(layout: Layout, spoolTtl: number): Promise<DiskBlobStore> {
+    await rm(layout.temporary, { recursive: true, force: true });
+    for (const folder of [layout.temporary, layout.blobs, layout.spool, layout.repositories]) {
+      await mkdir(folder, { recursive: true });
+    }
+    // An empty write shows at the start what would otherwise fail at the first pull.
+    await writeFileAtomic(join(layout.temporary, 'writable'), Buffer.alloc(0), {
+      tmpDir: layout.temporary,
+    });
+    await removeAbandoned(layout.spool, Date.now() - spoolTtl);
+    return new DiskBlobStore(layout);
+  }
+
+  async stat(digest: Digest): Promise<number | undefined> {
+    try {
+      return (await stat(this.#layout.blob(digest))).size;
+    } catch (error) {
+      return ifMissing(error, undefined);
+    }
+  }
+
+  async open(digest: Digest): Promise<BlobReader | undefined> {
+    return FileReader.open(this.#layout.blob(digest));
+  }
+
+  async read(digest: Digest): Promise<Buffer | undefined> {
+    try {
+      return await readFile(this.#layout.blob(digest));
+    } catch (error) {
+      return ifMissing(error, undefined);
+    }
+  }
+
+  async put(digest: Digest, bytes: Buffer): Promise<void> {
+    const known = await this.stat(digest);
+    await writeFileAtomic(this.#layout.blob(digest), bytes, { tmpDir: this.#layout.temporary });
+    this.usage.added(bytes.length - (known ?? 0), known === undefined ? 1 : 0);
+  }
+
+  async create(digest: Digest, signal: AbortSignal): Promise<BlobWriter> {
+    return SpoolWriter.open(this.#layout, digest, this.usage, signal);
+  }
+
+  async delete(digest: Digest): Promise<boolean> {
+    const size = await this.stat(digest);
+    if (size === undefined) return false;
+    try {
+      await rm(this.#layout.blob(digest));
+    } catch (error) {
+      return ifMissing(error, false);
+    }
+    this.usage.added(-size, -1);
+    return true;
+  }
+}
+
+async function removeAbandoned(spool: string, before: number): Promise<void> {
+  for (const name of await readdir(spool)) {
+    const folder = join(spool, name);
+    const newest = await stat(join(folder, 'data')).catch(() => undefined);
+    if (newest === undefined || newest.mtimeMs < before) {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+}
+
+function ifMissing<T>(error: unknown, value: T): T {
+  if ((error as NodeJS.ErrnoException).code === 'ENOENT') return value;
+  throw error;
+}

@@ -1,0 +1,36 @@
+import { join } from 'node:path';
+import { splitDigest, type Digest } from '../oci/digest.ts';
+
+/**
+ * Where everything lies under the data directory. The version is part of every path, so that a
+ * later layout can stand beside this one.
+ */
+export class Layout {
+  /** `<data>/v1`. */
+  readonly root: string;
+  readonly blobs: string;
+  readonly spool: string;
+  readonly repositories: string;
+  /** Files on their way to their name, by rename: emptied at every start. */
+  readonly temporary: string;
+
+  constructor(dataDirectory: string) {
+    this.root = join(dataDirectory, 'v1');
+    this.blobs = join(this.root, 'blobs');
+    this.spool = join(this.root, 'spool');
+    this.repositories = join(this.root, 'repositories');
+    this.temporary = join(this.root, 'tmp');
+  }
+
+  /** `blobs/sha256/ab/<hex>`. */
+  blob(digest: Digest): string {
+    const { algorithm, hex } = splitDigest(digest);
+    return join(this.blobs, algorithm, hex.slice(0, 2), hex);
+  }
+
+  /** `spool/sha256-<hex>`: the folder of a download in progress. No colon: `rsync` and `scp` trip over it. */
+  spoolOf(digest: Digest): string {
+    const { algorithm, hex } = splitDigest(digest);
+    return join(this.spool, `${algorithm}-${hex}`);
+  }
+}
