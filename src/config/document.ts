@@ -36,7 +36,6 @@ export function parseConfigDocument(text: string, name: string, env: Environment
   const document = parseDocument(text, {
     lineCounter: lines,
     prettyErrors: false, // they quote the line, and the line may hold a password
-    logLevel: 'silent',
   });
   const at = (offset: number): string => {
     const { line, col } = lines.linePos(offset);
@@ -82,12 +81,19 @@ function pathTo(ancestors: readonly unknown[]): ConfigPath {
   return path;
 }
 
-/** What the parser says, without the parts in which it quotes the file. */
+/** For the codes whose messages quote the file, and for those that can be said better. */
+const syntaxMessages: ReadonlyMap<string, string> = new Map([
+  ['DUPLICATE_KEY', 'this key is there twice'],
+  ['MULTIPLE_DOCS', 'only one YAML document is read'],
+  ['TAG_RESOLVE_FAILED', 'this tag is not known here'],
+  ['BAD_COLLECTION_TYPE', 'this tag does not fit its value'],
+  ['BAD_DIRECTIVE', 'not YAML: unknown directive'],
+  ['BAD_DQ_ESCAPE', 'not YAML: invalid escape sequence in double quotes'],
+]);
+
+/** What the parser says, without the parts in which it quotes the file: those follow a colon. */
 function syntaxMessage({ code, message }: YAMLError): string {
-  if (code === 'DUPLICATE_KEY') return 'this key is there twice';
-  if (code === 'MULTIPLE_DOCS') return 'only one YAML document is read';
-  if (message.startsWith('Missing closing')) return `not YAML: ${message}`;
-  return `not YAML: ${message.replace(/(?:: | ["'`]|\n)[^]*$/, '')}`;
+  return syntaxMessages.get(code) ?? `not YAML: ${message.replace(/: [^]*$/, '')}`;
 }
 
 function offsetOf(document: Document, path: ConfigPath): number {

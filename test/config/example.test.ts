@@ -1,0 +1,68 @@
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import { parse } from 'yaml';
+import { ConfigError } from '../../src/config/config-error.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import { forEachLeaf } from '../../src/config/schema-tree.ts';
+
+const example = join(import.meta.dirname, '../../config.example.yaml');
+const text = readFileSync(example, 'utf8');
+/** The example with every commented setting switched on. */
+const everything = text.replaceAll(/^( *)#((?: {2})*(?:# .*|[a-z_]+:.*))$/gm, '$1$2');
+
+/** The paths of all leaves, with `*` for the names of upstreams. */
+function leafPaths(values: unknown): Set<string> {
+  const paths = new Set<string>();
+  forEachLeaf(values, (path, value) => {
+    if (value === undefined) return;
+    paths.add(
+      path.map((key, index) => (index === 1 && path[0] === 'upstreams' ? '*' : key)).join('.'),
+    );
+  });
+  return paths;
+}
+
+describe('config.example.yaml', () => {
+  it('loads cleanly, and shows the defaults that are in effect without it', () => {
+    expect(loadConfig({ file: example, env: {} })).toEqual(loadConfig({ env: {} }));
+  });
+
+  it('documents every key of the schema', () => {
+    const documented = leafPaths(parse(everything));
+    const inSchema = new Set<string>();
+    forEachLeaf({ upstreams: { '*': {} } }, (path) => inSchema.add(path.join('.')));
+    expect([...inSchema].filter((path) => !documented.has(path))).toEqual([]);
+    expect([...documented].filter((path) => !inSchema.has(path))).toEqual([]);
+  });
+
+  it('shows a default wherever there is one', () => {
+    const shown = leafPaths(parse(text));
+    forEachLeaf({ upstreams: { '*': {} } }, (path, _value, node) => {
+      if (node.default !== undefined && path[1] !== 'redis')
+        expect(shown).toContain(path.join('.'));
+    });
+    // Those of redis are shown in the block that is switched off.
+    forEachLeaf(parse(everything), (path, value, node) => {
+      if (path[1] === 'redis' && node.default !== undefined) expect(value).toBe(node.default);
+    });
+  });
+
+  it('has no fault but missing files and one password too many when all of it is switched on', () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'baleen-example-')), 'config.yaml');
+    writeFileSync(file, everything);
+    const env = { REDIS_PASSWORD: 'a', DOCKER_HUB_TOKEN: 'b' };
+    let messages: string[] = [];
+    try {
+      loadConfig({ file, env });
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      messages = error.faults.map(({ message }) => message);
+    }
+    const expected =
+      /^(there is no such file|the password is given twice, by password and password_file)$/;
+    expect(messages.filter((message) => !expected.test(message))).toEqual([]);
+    expect(messages.length).toBeGreaterThan(0);
+  });
+});
