@@ -1,0 +1,62 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import { banner } from '../../src/cli/banner.ts';
+import type { Config } from '../../src/config/config.ts';
+import { loadConfig } from '../../src/config/load.ts';
+
+const facts = { version: '1.2.3', hostname: 'cache-1' };
+
+function load(text: string): Config {
+  const folder = mkdtempSync(join(tmpdir(), 'baleen-banner-'));
+  try {
+    writeFileSync(join(folder, 'config.yaml'), text);
+    return loadConfig({ file: join(folder, 'config.yaml'), env: {} });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+describe('the banner', () => {
+  it('says where it listens, what it proxies, where the images are, and what to paste', () => {
+    const text = banner(load('storage: { directory: /srv/images }'), facts);
+    expect(text).toContain('Baleen 1.2.3');
+    expect(text).toContain('0.0.0.0:5000');
+    expect(text).toContain('http://127.0.0.1:5001/metrics');
+    expect(text).toContain('/srv/images');
+    expect(text).toContain('docker.io, ghcr.io, quay.io');
+    expect(text).toContain('{ "registry-mirrors": ["http://cache-1:5000"] }');
+    expect(text).toContain('[host."http://cache-1:5000"]');
+    expect(text).toContain('location = "cache-1:5000/docker.io", insecure = true');
+  });
+
+  it('writes a particular address as it is', () => {
+    const text = banner(load('server: { listen: "[::1]:80" }\noperations: { listen: off }'), facts);
+    expect(text).toContain('["http://[::1]:80"]');
+    expect(text).toContain('operations  off');
+  });
+
+  it('offers Docker nothing where docker.io is not the default', () => {
+    const text = banner(load('upstreams: { ghcr.io: }'), facts);
+    expect(text).not.toContain('registry-mirrors');
+    expect(text).toContain('by default  none');
+    expect(text).toContain('location = "cache-1:5000/ghcr.io"');
+  });
+
+  it('offers no snippet where nothing is proxied', () => {
+    const text = banner(load('upstreams: {}'), facts);
+    expect(text).toContain('proxies     nothing');
+    expect(text).not.toContain('cache-1:5000');
+  });
+
+  it('never shows a secret', () => {
+    const text = banner(
+      load(
+        'catalog: { redis: { url: "redis://:hunter2@h" } }\nupstreams: { docker.io: { credentials: { username: u, password: hunter2 } } }',
+      ),
+      facts,
+    );
+    expect(text).not.toContain('hunter2');
+  });
+});
