@@ -129,6 +129,8 @@ export class Download {
         throw new RegistryError('UPSTREAM_UNAVAILABLE', 'the upstream ended the blob early');
       } catch (error) {
         signal.throwIfAborted();
+        // The blob ends before our resume point: the length that was announced with it was a lie.
+        if (isRegistryError(error) && error.upstreamStatus === 416) await writer.discard();
         // Before the first answer there is nothing to save: an honest error now is better.
         if (this.#state === 'opening' || !isResumable(error)) throw error;
         fruitless = writer.offset > before ? 1 : fruitless + 1;
