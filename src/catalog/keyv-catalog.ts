@@ -13,9 +13,18 @@ import type { Digest } from '../oci/digest.ts';
 import type { Tag } from '../oci/reference.ts';
 import type { QualifiedName } from '../oci/repository-name.ts';
 import type { Catalog, Listing, Member, MemberKind, TagRecord } from './catalog.ts';
-import { Knowledge, type KnowledgeOptions, type Subject } from './knowledge.ts';
-import { parseListing, parseMember, parseTag, parseTime } from './known.ts';
+import { Knowledge, type KnowledgeOptions } from './knowledge.ts';
 import type { CatalogRecord } from './record.ts';
+import {
+  absenceKey,
+  absenceSubject,
+  listingSubject,
+  memberKey,
+  memberSubject,
+  tagKey,
+  tagSubject,
+  type Place,
+} from './subjects.ts';
 
 export interface KeyvCatalogOptions extends KnowledgeOptions {
   readonly record: CatalogRecord;
@@ -23,17 +32,12 @@ export interface KeyvCatalogOptions extends KnowledgeOptions {
   readonly disconnect?: (() => Promise<void>) | undefined;
 }
 
-/** Lifetimes in milliseconds. */
-const second = 1_000;
-const minute = 60 * second;
-const day = 24 * 60 * minute;
-
-/** The record is read again after a minute, so that what another program wrote there is noticed. */
-const onRecord = { memory: minute, shared: day };
-/** How long replicas have to know that an absence was taken back. */
-const takenBack = { memory: minute, shared: 10 * minute };
-/** Lists above this many bytes are not worth a place in the shared cache. */
-const maxSharedListing = 1024 * 1024;
+/**
+ * How old the memory's word may be while others can be asked, in milliseconds. A link is good for
+ * longer: nobody else makes a digest belong to a repository any less.
+ */
+const freshness = 1_000;
+const linkFreshness = 60_000;
 
 export class KeyvCatalog implements Catalog {
   readonly #record: CatalogRecord;
@@ -52,14 +56,14 @@ export class KeyvCatalog implements Catalog {
   }
 
   async tag(repository: QualifiedName, tag: Tag): Promise<TagRecord | undefined> {
-    const known = await this.#knowledge.recall<TagRecord>(tagKey(repository, tag), second);
+    const known = await this.#knowledge.recall<TagRecord>(tagKey(repository, tag), freshness);
     return known === undefined
-      ? this.#knowledge.learn(this.#tagSubject(repository, tag))
+      ? this.#knowledge.learn(tagSubject(this.#place(repository), tag))
       : known.value;
   }
 
   async putTag(repository: QualifiedName, tag: Tag, record: TagRecord): Promise<void> {
-    const subject = this.#tagSubject(repository, tag);
+    const subject = tagSubject(this.#place(repository), tag);
     await this.#knowledge.serially([subject.key], async () => {
       await this.#record.putTag(repository, tag, record);
       if (this.#knowledge.isShared) await this.#record.unmarkDeleted(repository, tag);
@@ -68,7 +72,7 @@ export class KeyvCatalog implements Catalog {
   }
 
   async deleteTag(repository: QualifiedName, tag: Tag): Promise<void> {
-    const subject = this.#tagSubject(repository, tag);
+    const subject = tagSubject(this.#place(repository), tag);
     await this.#knowledge.serially([subject.key], async () => {
       const current = await this.#record.tag(repository, tag);
       const at = Math.max(Date.now(), (current?.at ?? 0) + 1);
@@ -102,7 +106,7 @@ export class KeyvCatalog implements Catalog {
     await this.#knowledge.serially(keys, async () => {
       await this.#record.putMembers(repository, kind, news, at);
       const told = news.map((member) =>
-        this.#knowledge.tell(this.#memberSubject(repository, kind, member.digest), {
+        this.#knowledge.tell(memberSubject(this.#place(repository), kind, member.digest), {
           at,
           value: member,
         }),
@@ -116,22 +120,21 @@ export class KeyvCatalog implements Catalog {
     kind: MemberKind,
     digest: Digest,
   ): Promise<Member | undefined> {
-    // A link is good for long: nobody else makes a digest belong to a repository any less.
     const key = memberKey(repository, kind, digest);
-    const known = await this.#knowledge.recall<Member>(key, minute);
+    const known = await this.#knowledge.recall<Member>(key, linkFreshness);
     return known === undefined
-      ? this.#knowledge.learn(this.#memberSubject(repository, kind, digest))
+      ? this.#knowledge.learn(memberSubject(this.#place(repository), kind, digest))
       : known.value;
   }
 
   async listing(repository: QualifiedName, key: string): Promise<Listing | undefined> {
-    const subject = this.#listingSubject(repository, key);
-    const known = await this.#knowledge.recall<Listing>(subject.key, second);
+    const subject = listingSubject(this.#place(repository), key);
+    const known = await this.#knowledge.recall<Listing>(subject.key, freshness);
     return known === undefined ? this.#knowledge.learn(subject) : known.value;
   }
 
   async putListing(repository: QualifiedName, key: string, listing: Listing): Promise<void> {
-    const subject = this.#listingSubject(repository, key);
+    const subject = listingSubject(this.#place(repository), key);
     await this.#knowledge.serially([subject.key], async () => {
       await this.#record.putListing(repository, key, listing);
       await this.#knowledge.tell(subject, { at: listing.fetchedAt, value: listing });
@@ -140,7 +143,7 @@ export class KeyvCatalog implements Catalog {
 
   async absent(repository: QualifiedName, what: string): Promise<boolean> {
     const key = absenceKey(repository, what);
-    const known = await this.#knowledge.recall<number>(key, second);
+    const known = await this.#knowledge.recall<number>(key, freshness);
     const until =
       known === undefined ? await this.#knowledge.learn(absenceSubject(key)) : known.value;
     return until !== undefined && until > Date.now();
@@ -171,7 +174,7 @@ export class KeyvCatalog implements Catalog {
   ): Promise<Member | undefined> {
     const { digest, mediaType } = member;
     const key = memberKey(repository, kind, digest);
-    const remembered = await this.#knowledge.recall<Member>(key, minute);
+    const remembered = await this.#knowledge.recall<Member>(key, linkFreshness);
     const known = remembered?.value ?? (await this.#record.member(repository, kind, digest))?.value;
     const size = member.size ?? known?.size;
     const isKnown = known?.mediaType === mediaType && known.size === size;
@@ -179,84 +182,7 @@ export class KeyvCatalog implements Catalog {
     return size === undefined ? { digest, mediaType } : { digest, mediaType, size };
   }
 
-  #tagSubject(repository: QualifiedName, tag: Tag): Subject<TagRecord> {
-    const record = this.#record;
-    return {
-      key: tagKey(repository, tag),
-      parse: parseTag,
-      keep: () => onRecord,
-      load: async () => {
-        const known = await record.tag(repository, tag);
-        if (known !== undefined || !this.#knowledge.isShared) return known;
-        const at = await record.deletedAt(repository, tag);
-        return at === undefined ? undefined : { at, value: undefined };
-      },
-      save: ({ value }) =>
-        value === undefined
-          ? record.deleteTag(repository, tag)
-          : record.putTag(repository, tag, value),
-    };
+  #place(repository: QualifiedName): Place {
+    return { record: this.#record, repository, isShared: this.#knowledge.isShared };
   }
-
-  #memberSubject(repository: QualifiedName, kind: MemberKind, digest: Digest): Subject<Member> {
-    const record = this.#record;
-    return {
-      key: memberKey(repository, kind, digest),
-      // The key says which digest it is; a value that says otherwise is not ours.
-      parse: (raw) => {
-        const member = parseMember(raw);
-        return member?.digest === digest ? member : undefined;
-      },
-      keep: () => onRecord,
-      load: () => record.member(repository, kind, digest),
-      save: async ({ at, value }) => {
-        if (value !== undefined) await record.putMembers(repository, kind, [value], at);
-      },
-    };
-  }
-
-  #listingSubject(repository: QualifiedName, key: string): Subject<Listing> {
-    const record = this.#record;
-    return {
-      key: `listing:${repository}:${key}`,
-      parse: parseListing,
-      keep: ({ value }) => {
-        const weight = JSON.stringify(value ?? '').length;
-        return { memory: minute, shared: weight > maxSharedListing ? 0 : day, weight };
-      },
-      load: () => record.listing(repository, key),
-      save: async ({ value }) => {
-        if (value !== undefined) await record.putListing(repository, key, value);
-      },
-    };
-  }
-}
-
-/** Absences are never on disk: they live in memory and, where there is one, the shared cache. */
-function absenceSubject(key: string): Subject<number> {
-  return {
-    key,
-    parse: parseTime,
-    keep: ({ value }) => {
-      if (value === undefined) return takenBack;
-      const rest = value - Date.now();
-      return { memory: rest, shared: rest };
-    },
-  };
-}
-
-/**
- * Keys are unambiguous: only a repository's first component (a registry with a port) and digests
- * hold colons, so the first colon behind a slash ends the repository.
- */
-function tagKey(repository: QualifiedName, tag: Tag): string {
-  return `tag:${repository}:${tag}`;
-}
-
-function memberKey(repository: QualifiedName, kind: MemberKind, digest: Digest): string {
-  return `${kind}:${repository}:${digest}`;
-}
-
-function absenceKey(repository: QualifiedName, what: string): string {
-  return `absent:${repository}:${what}`;
 }

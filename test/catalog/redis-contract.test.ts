@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, jest } from '@jest/globals';
 import type { Catalog } from '../../src/catalog/catalog.ts';
 import { createCatalog } from '../../src/catalog/create-catalog.ts';
+import { Serial } from '../../src/catalog/serial.ts';
 import { catalogContract, type CatalogUnderTest } from '../contract/catalog.ts';
 import { RedisServer } from '../support/redis-server.ts';
 import { openCatalog } from './support.ts';
@@ -35,12 +36,11 @@ function suite(name: string, trouble: Trouble, { password = 'right' } = {}): voi
         createCatalog({ directory, redis, observer }),
       );
       let calls = 0;
-      let last: Promise<void> = Promise.resolve();
+      const oneByOne = new Serial();
       const disturb = async (): Promise<void> => {
         const next = calls < longest ? trouble[calls % trouble.length] : undefined;
         calls += 1;
-        last = last.then(() => next?.(server));
-        await last;
+        await oneByOne.run(['trouble'], async () => next?.(server));
       };
       return {
         catalog: disturbed(test.catalog, disturb),

@@ -131,9 +131,15 @@ export function catalogContract(name: string, open: () => Promise<CatalogUnderTe
       const unsized = { digest: digest('a'), mediaType: 'application/vnd.a' };
       await catalog.link(alpine, 'blobs', [unsized]);
       await catalog.link(alpine, 'blobs', [{ ...unsized, size: 5 }]);
-      expect(await catalog.linked(alpine, 'blobs', unsized.digest)).toEqual({ ...unsized, size: 5 });
+      expect(await catalog.linked(alpine, 'blobs', unsized.digest)).toEqual({
+        ...unsized,
+        size: 5,
+      });
       await catalog.link(alpine, 'blobs', [unsized]);
-      expect(await catalog.linked(alpine, 'blobs', unsized.digest)).toEqual({ ...unsized, size: 5 });
+      expect(await catalog.linked(alpine, 'blobs', unsized.digest)).toEqual({
+        ...unsized,
+        size: 5,
+      });
     });
 
     it('links many members at once', async () => {

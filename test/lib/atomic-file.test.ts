@@ -9,6 +9,10 @@ import {
 } from '../../src/lib/atomic-file.ts';
 import { tempDir, type TempDir } from '../support/temp-dir.ts';
 
+function version(digit: number): string {
+  return String(digit).repeat(20_000);
+}
+
 describe('atomic files', () => {
   let temporary: TempDir;
   let count = 0;
@@ -44,12 +48,11 @@ describe('atomic files', () => {
   it('never shows a reader anything but a whole version', async () => {
     const { root, tmpDir } = places();
     const path = join(root, 'file');
-    const version = (digit: number) => String(digit).repeat(20_000);
     await writeFileAtomic(path, version(0), { tmpDir, durable: false });
     const seen = new Set<string>();
-    let isWriting = true;
+    const writing = new AbortController();
     const reading = (async () => {
-      while (isWriting) seen.add(await readFile(path, 'utf8'));
+      while (!writing.signal.aborted) seen.add(await readFile(path, 'utf8'));
     })();
     for (let digit = 1; digit < 10; digit += 1) {
       await Promise.all([
@@ -57,7 +60,7 @@ describe('atomic files', () => {
         writeFileAtomic(path, version(digit), { tmpDir, durable: false }),
       ]);
     }
-    isWriting = false;
+    writing.abort();
     await reading;
     const whole = new Set(Array.from({ length: 10 }, (_, digit) => version(digit)));
     expect([...seen].every((text) => whole.has(text))).toBe(true);

@@ -38,11 +38,10 @@ export class RedisServer implements AsyncDisposable {
 
   /** Starts it (again) on the same port, empty. */
   async start(): Promise<void> {
+    const place = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.#folder.path];
     const secret = this.#password === undefined ? [] : ['--requirepass', this.#password];
-    this.#child = new Child(which('redis-server') ?? 'redis-server', [
-      ...['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.#folder.path],
-      ...['--save', '', '--appendonly', 'no', ...secret],
-    ]);
+    const args = [...place, ...secret, '--save', '', '--appendonly', 'no'];
+    this.#child = new Child(which('redis-server') ?? 'redis-server', args);
     await this.#child.until('answers', async () => (await this.command('PING')) === '+PONG');
   }
 
