@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import type { Writable } from 'node:stream';
 import type { BlobReader } from '../store/blob-reader.ts';
 import { smallBuffer, type BufferPool } from './buffer-pool.ts';
 
@@ -7,6 +8,9 @@ import { smallBuffer, type BufferPool } from './buffer-pool.ts';
  * client that turned out to be slow works with a single small one, so that it holds little of
  * what others need, until it has shown that it keeps up again. Where the bytes are in memory
  * already, as for followers at the edge of a download, that memory itself is written.
+ *
+ * The body goes to the socket itself: a write to the response is corked until the next tick, so
+ * that the kernel never gets it at once.
  *
  * Callbacks rather than promises and streams: this loop is what a warm pull consists of.
  */
@@ -54,6 +58,7 @@ export function sendContent(
 
 class Sender {
   readonly #response: ServerResponse;
+  readonly #sink: Writable;
   readonly #reader: BlobReader;
   readonly #segments: readonly Segment[];
   readonly #pool: BufferPool;
@@ -77,6 +82,9 @@ class Sender {
     done: (result: SendResult) => void,
   ) {
     this.#response = response;
+    // A pipelined request has no socket yet, and a body of unknown length is framed in chunks.
+    const { socket } = response;
+    this.#sink = socket === null || response.chunkedEncoding ? response : socket;
     this.#reader = reader;
     this.#segments = segments;
     this.#pool = pool;
@@ -85,6 +93,7 @@ class Sender {
 
   start(): void {
     this.#response.once('close', this.#onClose);
+    this.#response.flushHeaders();
     this.#enter();
     this.#step();
   }
@@ -103,6 +112,7 @@ class Sender {
       }
       if (Buffer.isBuffer(segment)) {
         this.#next();
+        this.#inFlight++;
         this.#write(segment, undefined);
         continue;
       }
@@ -156,12 +166,17 @@ class Sender {
 
   #sendSome(length: number): void {
     const view = this.#keepsUp ? this.#reader.view(this.#position) : undefined;
-    if (view !== undefined) {
-      const bytes = view.length > length ? view.subarray(0, length) : view;
-      this.#position += bytes.length;
-      this.#write(bytes, undefined);
+    if (view === undefined) {
+      this.#read(length);
       return;
     }
+    const bytes = view.length > length ? view.subarray(0, length) : view;
+    this.#position += bytes.length;
+    this.#inFlight++;
+    this.#write(bytes, undefined);
+  }
+
+  #read(length: number): void {
     const buffer = this.#pool.take(this.#keepsUp && length > smallBuffer);
     this.#isReading = true;
     this.#reader.read(buffer, Math.min(length, buffer.length), this.#position, (error, count) => {
@@ -171,16 +186,32 @@ class Sender {
         return;
       }
       this.#position += count;
+      this.#inFlight++;
+      // The next read runs beside the write, which blocks for as long as the kernel copies.
+      this.#readAhead();
       this.#write(count === buffer.length ? buffer : buffer.subarray(0, count), buffer);
       this.#step();
     });
   }
 
+  #readAhead(): void {
+    const segment = this.#segments[this.#segment];
+    if (segment === undefined || Buffer.isBuffer(segment) || this.#inFlight >= this.#limit) return;
+    const available = this.#reader.available(this.#position);
+    if (typeof available !== 'number') {
+      // Asked again when the write is through; a failure meanwhile must not count as unhandled.
+      available.catch(() => undefined);
+      return;
+    }
+    if (this.#reader.view(this.#position) !== undefined) return;
+    const length = Math.min(available, segment.end - this.#position);
+    if (length > 0) this.#read(length);
+  }
+
   /** @param pooled the buffer to give back once the kernel has the bytes */
   #write(bytes: Buffer, pooled: Buffer | undefined): void {
-    this.#inFlight++;
     const since = performance.now();
-    this.#response.write(bytes, (error) => {
+    this.#sink.write(bytes, (error) => {
       this.#inFlight--;
       if (pooled !== undefined) this.#pool.give(pooled);
       if (error) {

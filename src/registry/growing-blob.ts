@@ -1,7 +1,16 @@
 import type { RegistryError } from '../oci/errors.ts';
 import type { BlobReader } from '../store/blob-reader.ts';
 import type { BlobWriter } from '../store/blob-writer.ts';
-import { MemoryTail } from './memory-tail.ts';
+import { blockSize, MemoryTail } from './memory-tail.ts';
+
+/** Readers from which on the newest bytes are kept in memory; fewer read the spool. */
+const manyReaders = 4;
+
+/** Bytes by which the blob grows for each reader before all are woken: a wake-up has its price. */
+const batchPerReader = 10 * 1024;
+
+/** Milliseconds after which readers are woken for whatever has come. */
+const maxPause = 50;
 
 /** Bytes at the end of a blob that no reader sees before the digest is verified. */
 export const withheld = 64 * 1024;
@@ -15,7 +24,10 @@ export class GrowingBlob {
   readonly #onIdle: () => void;
   #writer: BlobWriter | undefined;
   #size: number | undefined;
+  /** What readers may have; moves in batches, behind what has arrived. */
   #visible = 0;
+  #arrived = 0;
+  #pause: NodeJS.Timeout | undefined;
   #complete = false;
   #failure: RegistryError | undefined;
   #waiting: (() => void)[] = [];
@@ -54,22 +66,22 @@ export class GrowingBlob {
 
   /** Notes that the spool has grown by this block, and now ends at `offset`. */
   grew(block: Buffer, offset: number): void {
-    this.#tail.push(offset, block);
+    if (this.#readers >= manyReaders) this.#tail.push(offset, block);
     this.#show(offset);
   }
 
   /** Everything is there and verified: the withheld bytes become visible. */
   complete(size: number): void {
     this.#size = size;
-    this.#visible = size;
+    this.#arrived = size;
     this.#complete = true;
-    this.#wake();
+    this.#publish();
   }
 
   /** The rest will never come. Of no effect once complete. */
   fail(failure: RegistryError): void {
     this.#failure = failure;
-    this.#wake();
+    this.#publish();
   }
 
   /** The writer has no more use for the spool. */
@@ -118,13 +130,21 @@ export class GrowingBlob {
 
   #show(offset: number): void {
     const end = this.#size ?? offset;
-    const visible = Math.min(offset, Math.max(0, end - withheld));
-    if (visible <= this.#visible) return;
-    this.#visible = visible;
-    this.#wake();
+    const arrived = Math.min(offset, Math.max(0, end - withheld));
+    if (arrived <= this.#arrived) return;
+    this.#arrived = arrived;
+    const batch = Math.min(blockSize, this.#readers * batchPerReader);
+    if (this.#visible === 0 || arrived === end - withheld || arrived - this.#visible >= batch) {
+      this.#publish();
+    } else {
+      this.#pause ??= setTimeout(() => this.#publish(), maxPause);
+    }
   }
 
-  #wake(): void {
+  #publish(): void {
+    clearTimeout(this.#pause);
+    this.#pause = undefined;
+    this.#visible = this.#arrived;
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const wake of waiting) wake();

@@ -1,0 +1,80 @@
+import { describe, expect, it } from '@jest/globals';
+import type { Remote } from '../../src/registry/remote.ts';
+import { RouteTable } from '../../src/registry/resolve-route.ts';
+import { FakeUpstream } from '../support/fake-upstream.ts';
+import { policy } from '../support/scaffold.ts';
+
+const remote = (name: string): Remote => ({
+  name,
+  upstream: new FakeUpstream(name),
+  policy,
+  permits: (repository) => !repository.startsWith('secret/'),
+});
+const entries = [
+  {
+    remote: remote('docker.io'),
+    aliases: ['index.docker.io', 'registry-1.docker.io'],
+    hosts: ['hub.mirror.local:5000'],
+  },
+  { remote: remote('ghcr.io'), aliases: [], hosts: [] },
+  { remote: remote('registry.local:5000'), aliases: [], hosts: [] },
+];
+const table = new RouteTable(entries, 'docker.io');
+const where = (name: string, ns?: string, host?: string): string => {
+  const { via, key } = table.resolve({ name, ns, host });
+  return `${via} ${key}`;
+};
+
+describe('a route', () => {
+  it.each([
+    ['alpine', undefined, undefined, 'default docker.io/library/alpine'],
+    ['library/alpine', undefined, undefined, 'default docker.io/library/alpine'],
+    ['org/app', undefined, undefined, 'default docker.io/org/app'],
+    ['alpine', 'docker.io', undefined, 'ns docker.io/library/alpine'],
+    ['library/alpine', 'registry-1.docker.io', undefined, 'ns docker.io/library/alpine'],
+    ['org/app', 'GHCR.IO', undefined, 'ns ghcr.io/org/app'],
+    ['ghcr.io/org/app', undefined, undefined, 'prefix ghcr.io/org/app'],
+    ['docker.io/alpine', undefined, undefined, 'prefix docker.io/library/alpine'],
+    ['index.docker.io/alpine', undefined, undefined, 'prefix docker.io/library/alpine'],
+    ['registry.local:5000/app', undefined, undefined, 'prefix registry.local:5000/app'],
+    ['alpine', undefined, 'HUB.mirror.local:5000', 'host docker.io/library/alpine'],
+    ['alpine', undefined, 'elsewhere:5000', 'default docker.io/library/alpine'],
+    // `ns` wins over the host, and a prefix that says the same as `ns` is not part of the name.
+    ['org/app', 'ghcr.io', 'hub.mirror.local:5000', 'ns ghcr.io/org/app'],
+    ['ghcr.io/org/app', 'ghcr.io', undefined, 'ns ghcr.io/org/app'],
+    ['blobs/manifests', undefined, undefined, 'default docker.io/blobs/manifests'],
+  ])('of %s with ns %s and host %s is %s', (name, ns, host, expected) => {
+    expect(where(name, ns, host)).toBe(expected);
+  });
+
+  it('leads nowhere for an upstream that is not configured', () => {
+    expect(() => where('org/app', 'evil.example')).toThrow(
+      expect.objectContaining({ code: 'NAME_UNKNOWN', status: 404 }),
+    );
+    const closed = new RouteTable(entries, undefined);
+    expect(() => closed.resolve({ name: 'org/app' })).toThrow(
+      expect.objectContaining({ code: 'NAME_UNKNOWN' }),
+    );
+  });
+
+  it('is denied by the operator before any upstream is asked', () => {
+    expect(() => where('secret/app')).toThrow(expect.objectContaining({ status: 403 }));
+  });
+
+  it.each([
+    '',
+    '..',
+    'a/../b',
+    'a//b',
+    'a/',
+    '/a',
+    'A',
+    'a b',
+    'a\0b',
+    '_hosted/a',
+    'ghcr.io/',
+    'ghcr.io/..',
+  ])('does not exist for the name %j', (name) => {
+    expect(() => where(name)).toThrow(expect.objectContaining({ code: 'NAME_INVALID' }));
+  });
+});
