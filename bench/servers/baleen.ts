@@ -1,0 +1,47 @@
+import { access, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { freePort, launch } from './launch.ts';
+import type { ServerKind } from './server.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const entry = join(root, 'src/main.ts');
+
+export const baleen: ServerKind = {
+  name: 'baleen',
+  describe: async () => {
+    try {
+      await access(entry);
+    } catch {
+      return undefined;
+    }
+    const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as {
+      version: string;
+    };
+    return `baleen ${version} on Node ${process.version}: defaults, embedded catalog, access log on (json, into a file)`;
+  },
+  start: (upstreamPort) =>
+    launch('baleen', async (folder, port) => {
+      const config = join(folder, 'config.yaml');
+      const operations = await freePort();
+      return {
+        command: process.execPath,
+        args: [...extraFlags(), entry, '--config', config],
+        files: {
+          [config]: `server: { listen: "127.0.0.1:${port}" }
+operations: { listen: "127.0.0.1:${operations}" }
+storage: { directory: "${join(folder, 'data')}" }
+upstreams:
+  docker.io: { url: "http://127.0.0.1:${upstreamPort}" }
+default_upstream: docker.io
+log: { level: info, format: json }
+`,
+        },
+      };
+    }),
+};
+
+/** Flags for a profiler, from BENCH_NODE_FLAGS, by blanks. */
+function extraFlags(): string[] {
+  return (process.env['BENCH_NODE_FLAGS'] ?? '').split(' ').filter((flag) => flag !== '');
+}
