@@ -173,13 +173,13 @@ describe('the command line', () => {
 
 const main = join(import.meta.dirname, '../../src/main.ts');
 
-(existsSync(main) ? describe : describe.skip)('the command as a process', () => {
-  const start = (...args: string[]): { status: number | null; stdout: string; stderr: string } =>
-    spawnSync(process.execPath, [main, ...args], {
-      encoding: 'utf8',
-      env: { PATH: process.env['PATH'] },
-    });
+const start = (...args: string[]): { status: number | null; stdout: string; stderr: string } =>
+  spawnSync(process.execPath, [main, ...args], {
+    encoding: 'utf8',
+    env: { PATH: process.env['PATH'] },
+  });
 
+(existsSync(main) ? describe : describe.skip)('the command as a process', () => {
   it('checks and prints a configuration, and ends with the documented status', () => {
     expect(start('config', 'check', '--config', good)).toMatchObject({ status: 0, stderr: '' });
     expect(start('--version')).toMatchObject({ status: 0, stdout: `${readVersion()}\n` });

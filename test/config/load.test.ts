@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { Config } from '../../src/config/config.ts';
 import { ConfigError, formatFault } from '../../src/config/config-error.ts';
 import { loadConfig, type LoadOptions } from '../../src/config/load.ts';
@@ -230,12 +230,13 @@ log: [5]
   });
 
   it('names a file that cannot be read, and who named it', () => {
-    const load = (options: LoadOptions) => () => loadConfig(options);
-    expect(load({ file: '/no/such', env: {} })).toThrow(/\/no\/such: there is no such file/);
-    expect(load({ env: { BALEEN_CONFIG: '/no/such' } })).toThrow(
+    expect(() => loadConfig({ file: '/no/such', env: {} })).toThrow(
+      /\/no\/such: there is no such file/,
+    );
+    expect(() => loadConfig({ env: { BALEEN_CONFIG: '/no/such' } })).toThrow(
       /BALEEN_CONFIG: \/no\/such: there/,
     );
-    expect(load({ file: folder, env: {} })).toThrow(/this is a directory, not a file/);
+    expect(() => loadConfig({ file: folder, env: {} })).toThrow(/this is a directory, not a file/);
   });
 
   it('expands variables in values, and leaves what they hold alone', () => {
@@ -367,6 +368,15 @@ describe('secrets in faults', () => {
   });
 });
 
+const loadsOrNamesFaults = (text: string, env: Record<string, string> = {}): void => {
+  try {
+    load(text, { env });
+  } catch (error) {
+    expect(error).toBeInstanceOf(ConfigError);
+    expect((error as ConfigError).faults.length).toBeGreaterThan(0);
+  }
+};
+
 describe('any input', () => {
   const settings = fc.oneof(
     fc.string(),
@@ -394,15 +404,6 @@ describe('any input', () => {
       fc.dictionary(settings, tie('tree'), { maxKeys: 4 }),
     ),
   }));
-
-  const loadsOrNamesFaults = (text: string, env: Record<string, string> = {}): void => {
-    try {
-      load(text, { env });
-    } catch (error) {
-      expect(error).toBeInstanceOf(ConfigError);
-      expect((error as ConfigError).faults.length).toBeGreaterThan(0);
-    }
-  };
 
   it('of text never fails with anything but faults', () => {
     fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => loadsOrNamesFaults(text)));

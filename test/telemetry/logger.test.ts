@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { RegistryError } from '../../src/oci/errors.ts';
 import type { LineFormat, LogLevel } from '../../src/telemetry/line-format.ts';
 import { LineWriter } from '../../src/telemetry/line-writer.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { redactQuery, redactText, redactValue } from '../../src/telemetry/redact.ts';
 
 const secret = 'Zm9vOmJhcg-s3cret.value';
