@@ -7,6 +7,9 @@ const hints: Readonly<Record<string, string>> = {
   EACCES: 'permission denied: check the owner of the data directory, or the port',
   EPERM: 'the system does not permit it',
   EROFS: 'the file system is read-only: storage.directory has to be writable',
+  // Node says so, too, when it makes several folders at once on a read-only file system.
+  ENOENT:
+    'no such file, or a folder that cannot be made: is the place writable? (storage.directory, --data)',
   ENOSPC: 'the disk is full',
   ENOTDIR: 'a part of the path is a file, not a folder (storage.directory, --data)',
   EEXIST: 'a file is in the way of a folder (storage.directory, --data)',
