@@ -110,9 +110,18 @@ describe('an upstream that misbehaves', () => {
     expect((await manifest('v1')).digest).toBe(image.manifest.digest);
   });
 
+  it('stalls once, and the transfer goes on through a new connection', async () => {
+    await start();
+    upstream.fault({ on: 'blob-get', times: 1, holdAt: { bytes: 200_000 } });
+    const outcome = await blob();
+    expect([outcome.complete, outcome.digest]).toEqual([true, layer.digest]);
+    expect(upstream.requests('blob-get')[1]?.headers.range).toMatch(/^bytes=[1-9]\d*-/);
+  });
+
   it('stalls for good, and the client is let go after the deadline', async () => {
     await start();
-    upstream.fault({ on: 'blob-get', holdAt: { bytes: 1000 } });
+    upstream.fault({ on: 'blob-get', times: 1, holdAt: { bytes: 1000 } });
+    upstream.fault({ on: 'blob-get', holdAt: { bytes: 0 } });
     upstream.fault({ on: 'manifest-get', before: new Promise(() => undefined) });
     upstream.fault({ on: 'manifest-head', before: new Promise(() => undefined) });
     const [stalled, silent] = await Promise.all([blob(), manifest('v1')]);

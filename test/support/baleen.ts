@@ -5,7 +5,7 @@ import { Child, type Exit } from './child.ts';
 import { freePort } from './ports.ts';
 import { tempDir, type TempDir } from './temp-dir.ts';
 
-/** The configuration file's sections; what a test gives is laid over the harness's own, section by section. */
+/** The configuration file's sections; what a test gives is laid over the harness's own, key by key. */
 export type Settings = Readonly<Record<string, unknown>>;
 
 const main = join(import.meta.dirname, '../../src/main.ts');
@@ -79,11 +79,11 @@ export class Baleen implements AsyncDisposable {
     await writeFile(
       file,
       stringify({
-        server: { listen: this.host },
-        operations: { listen: `127.0.0.1:${String(this.operationsPort)}` },
-        storage: { directory: this.dataDirectory },
-        log: { level: 'debug', format: 'json' },
         ...this.#settings,
+        server: { listen: this.host, ...this.#section('server') },
+        operations: { listen: `127.0.0.1:${String(this.operationsPort)}` },
+        storage: { directory: this.dataDirectory, ...this.#section('storage') },
+        log: { level: 'debug', format: 'json', ...this.#section('log') },
       }),
     );
     this.#child = new Child(process.execPath, [main, '--config', file], {
@@ -110,6 +110,10 @@ export class Baleen implements AsyncDisposable {
       .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
       .filter((line) => labels.every((label) => line.includes(label)))
       .reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+  }
+
+  #section(name: string): object {
+    return (this.#settings[name] as object | undefined) ?? {};
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

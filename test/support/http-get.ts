@@ -31,11 +31,13 @@ export function startGet(url: string, headers: Readonly<Record<string, string>> 
   const { promise: outcome, resolve } = Promise.withResolvers<Got>();
   let received = 0;
   let text = '';
+  let answered = false;
   const end = (status: number, got: IncomingHttpHeaders, complete: boolean): void => {
     const digest = `sha256:${hash.digest('hex')}`;
     resolve({ status, headers: got, complete, received, digest, text });
   };
   const outgoing = request(url, { agent: false, headers }, (answer) => {
+    answered = true;
     answer.on('data', (chunk: Buffer) => {
       hash.update(chunk);
       received += chunk.length;
@@ -47,7 +49,8 @@ export function startGet(url: string, headers: Readonly<Record<string, string>> 
     });
   });
   outgoing.on('error', () => {
-    if (outgoing.destroyed && received === 0) resolve(nothing);
+    // Once there is an answer, its end tells.
+    if (!answered) resolve(nothing);
   });
   outgoing.end();
   return { outcome, received: () => received, abort: () => outgoing.destroy() };
