@@ -166,7 +166,7 @@ function withPorts(config: Config, registry: number, operations: number | undefi
 }
 
 try {
-  process.exitCode = await runProgram(process.argv.slice(2), {
+  const status = await runProgram(process.argv.slice(2), {
     actions: { serve },
     env: process.env,
     version,
@@ -174,6 +174,8 @@ try {
     stdout: (text) => void process.stdout.write(text),
     stderr: (text) => void process.stderr.write(text),
   });
+  // All is drained and closed; what a library may still wait for is not worth waiting for.
+  process.exit(status);
 } catch (error) {
   process.stderr.write(`baleen: ${explainStartFailure(error)}\n`);
   process.exit(exitCodes.failure);

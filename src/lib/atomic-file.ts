@@ -88,6 +88,12 @@ async function writeTemporary(path: string, file: AtomicFile, durable: boolean):
   }
 }
 
+/** Renames a file, its bytes synced by the caller, into a folder that may not exist yet; durable when it settles. */
+export async function moveIntoPlace(temporary: string, path: string): Promise<void> {
+  await moveInto(temporary, path, true);
+  await syncDirectory(dirname(path));
+}
+
 /** Hopes that the folder is there, as it mostly is; makes it where it is not. */
 async function moveInto(temporary: string, path: string, durable: boolean): Promise<void> {
   try {

@@ -1,8 +1,8 @@
 import { read, writev } from 'node:fs';
-import { mkdir, open, readFile, rename, rm, writeFile, type FileHandle } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, open, readFile, rm, writeFile, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { syncDirectory } from '../lib/atomic-file.ts';
+import { moveIntoPlace } from '../lib/atomic-file.ts';
 import { Digester, splitDigest, type Digest } from '../oci/digest.ts';
 import type { BlobWriter, SpoolOrigin } from './blob-writer.ts';
 import type { Layout } from './layout.ts';
@@ -99,9 +99,7 @@ export class SpoolWriter implements BlobWriter {
   async commit(): Promise<void> {
     const path = this.#layout.blob(this.#digest);
     await this.#file.sync();
-    await mkdir(dirname(path), { recursive: true });
-    await rename(join(this.#folder, 'data'), path);
-    await syncDirectory(dirname(path));
+    await moveIntoPlace(join(this.#folder, 'data'), path);
     this.#usage.added(this.#offset, 1);
     await rm(this.#folder, { recursive: true, force: true });
   }

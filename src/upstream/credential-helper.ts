@@ -17,6 +17,11 @@ export interface HelperOptions {
 /** No slash, no leading dot or dash: the name can only mean a program on PATH. */
 const nameShape = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}$/;
 
+/** Whether a text can be the `<name>` of a `docker-credential-<name>`. */
+export function isHelperName(text: string): boolean {
+  return nameShape.test(text);
+}
+
 /** Bytes of output read at most. */
 const maxOutput = 65_536;
 
@@ -33,7 +38,7 @@ export class HelperCredentials implements CredentialSource {
 
   /** @throws TypeError where the name is not a plain program name */
   constructor(options: HelperOptions) {
-    if (!nameShape.test(options.name)) {
+    if (!isHelperName(options.name)) {
       throw new TypeError(`not the name of a credential helper: ${quote(options.name)}`);
     }
     this.#options = options;

@@ -1,6 +1,7 @@
+import { RegistryError } from '../oci/errors.ts';
 import { CachedCredentials } from './cached-credentials.ts';
 import { ChangingFile } from './changing-file.ts';
-import { HelperCredentials } from './credential-helper.ts';
+import { HelperCredentials, isHelperName } from './credential-helper.ts';
 import type { Credential, CredentialSource } from './credentials.ts';
 import {
   parseDockerConfig,
@@ -8,6 +9,7 @@ import {
   serverUrl,
   type DockerConfig,
 } from './docker-config-file.ts';
+import { quote } from './redact.ts';
 
 export interface DockerConfigOptions {
   /** Of the `config.json` (or podman's `auth.json`). */
@@ -49,6 +51,10 @@ export class DockerConfigCredentials implements CredentialSource {
   }
 
   #helperNamed(name: string): CredentialSource {
+    if (!isHelperName(name)) {
+      const message = `a credentials file of this upstream names no proper helper: ${quote(name)}`;
+      throw new RegistryError('UPSTREAM_DENIED', message);
+    }
     if (this.#helper?.name !== name) {
       const { helperTimeout, env } = this.#options;
       const helper = new HelperCredentials({

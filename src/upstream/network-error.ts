@@ -69,7 +69,7 @@ export function networkError(error: unknown, upstream: string, host: string): Re
 
 /** The code of an error; of several addresses tried in vain, the first one's. */
 function codeOf(error: unknown): string {
-  if (error instanceof AggregateError && error.errors.length > 0) return codeOf(error.errors[0]);
-  const code = (error as { code?: unknown } | undefined)?.code;
-  return typeof code === 'string' ? code : '';
+  const { code, errors } = Object(error) as { code?: unknown; errors?: unknown };
+  if (typeof code === 'string') return code;
+  return Array.isArray(errors) && errors.length > 0 ? codeOf(errors[0]) : '';
 }

@@ -13,8 +13,8 @@ export interface RegistryUrl {
  * @throws TypeError: not http(s), or with a user, password, query or fragment
  */
 export function parseRegistryUrl(text: string): RegistryUrl {
-  const url = new URL(text);
-  if (url.protocol !== 'https:' && url.protocol !== 'http:') {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol !== 'https:' && url?.protocol !== 'http:') {
     throw new TypeError('a registry needs an https:// or http:// URL');
   }
   if (url.username !== '' || url.password !== '') {

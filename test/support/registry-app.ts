@@ -1,0 +1,52 @@
+import { createApp } from '../../src/http/app.ts';
+import { BufferPool } from '../../src/http/buffer-pool.ts';
+import type { RequestSummary } from '../../src/http/observer.ts';
+import { HttpServer } from '../../src/http/server.ts';
+import { ReferrerListService } from '../../src/registry/list-referrers.ts';
+import { listRepositories } from '../../src/registry/list-repositories.ts';
+import { TagListService } from '../../src/registry/list-tags.ts';
+import type { FreshnessPolicy } from '../../src/registry/remote.ts';
+import { createScaffold } from './scaffold.ts';
+
+/** The HTTP API on a loopback port, over the scaffold's use cases. */
+export type RegistryApp = Awaited<ReturnType<typeof startRegistryApp>>;
+
+export async function startRegistryApp(policy: Partial<FreshnessPolicy> = {}) {
+  const scaffold = await createScaffold(policy);
+  const { catalog, table, manifests, blobs } = scaffold;
+  const { signal } = new AbortController();
+  const ended: RequestSummary[] = [];
+  const failed: unknown[] = [];
+  const app = createApp({
+    table,
+    manifests,
+    blobs,
+    tags: new TagListService(catalog, signal),
+    referrers: new ReferrerListService(catalog, manifests, signal),
+    listRepositories: (only) => listRepositories(catalog, 'docker.io', only),
+    pool: new BufferPool(4 * 1024 * 1024),
+    observer: {
+      requestEnded: (summary) => void ended.push(summary),
+      requestFailed: (_context, error) => void failed.push(error),
+    },
+  });
+  const server = await HttpServer.listen(app, {
+    host: '127.0.0.1',
+    port: 0,
+    headersTimeout: 1_000,
+    keepAliveTimeout: 5_000,
+    stallTimeout: 10_000,
+    maxHeaderSize: 8_192,
+  });
+  return {
+    ...scaffold,
+    server,
+    ended,
+    failed,
+    url: `http://127.0.0.1:${server.port}`,
+    async dispose() {
+      await server.drain(0);
+      await scaffold.dispose();
+    },
+  };
+}
