@@ -22,7 +22,7 @@ export function banner(config: Config, { version, hostname }: BannerFacts): stri
     containerd(config, `${scheme}://${address}`),
     podman(config, address, scheme),
   ];
-  return `${sections.filter((section) => section !== '').join('\n\n')}\n`;
+  return `${sections.filter((section) => section !== '').join('\n\n')}\n\n`;
 }
 
 function facts(config: Config, version: string): string {
@@ -57,7 +57,7 @@ function podman(config: Config, address: string, scheme: string): string {
   const name = config.default_upstream ?? Object.keys(config.upstreams)[0];
   if (name === undefined) return '';
   const insecure = scheme === 'http' ? ', insecure = true' : '';
-  return `podman and CRI-O, in /etc/containers/registries.conf.d/baleen.conf (one such line a registry)
+  return `podman and CRI-O, in /etc/containers/registries.conf.d/baleen.conf (more registries: more entries)
   registry = [{ location = "${name}", mirror = [{ location = "${address}/${name}"${insecure} }] }]`;
 }
 
