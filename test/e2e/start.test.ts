@@ -6,9 +6,14 @@ import { describe, expect, it, jest } from '@jest/globals';
 import { Baleen, type Settings } from '../support/baleen.ts';
 import { command } from '../support/command.ts';
 import { get } from '../support/http-get.ts';
+import { noteNotRun } from '../support/not-run.ts';
 import { testResources } from '../support/resources.ts';
 
 jest.setTimeout(30_000);
+
+const isRoot = process.getuid?.() === 0;
+const itAsRoot = isRoot ? it : it.skip;
+if (!isRoot) noteNotRun('starting with a read-only data directory', 'needs root to mount one');
 
 describe('starting', () => {
   const resources = testResources();
@@ -47,9 +52,8 @@ describe('starting', () => {
     expect(said).not.toMatch(/^ +at /m);
   });
 
-  it('fails with a clear message where the data directory cannot be written', async () => {
-    // A mount that is read-only: the one thing that stops root, too.
-    if (process.getuid?.() !== 0) return;
+  // A mount that is read-only: the one thing that stops root, too.
+  itAsRoot('fails with a clear message where the data directory cannot be written', async () => {
     const { code, said } = await failing({}, async ({ dataDirectory }) => {
       await mkdir(dataDirectory, { recursive: true });
       await command('mount', ['-t', 'tmpfs', '-o', 'ro', 'baleen-test', dataDirectory]);
