@@ -139,7 +139,7 @@ async function serve(config: Config): Promise<void> {
   await catalog.close();
   await operationsServer?.drain(0);
   logger.info('stopped');
-  writer.flush();
+  await writer.close();
 }
 
 function redisOptions({
