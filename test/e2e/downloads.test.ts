@@ -106,9 +106,15 @@ describe('one cold blob and many clients', () => {
     const { blob, url } = coldBlob(2 * MiB, name.length + 100);
     const when = (seen: { url: string }): boolean => seen.url.includes(blob.digest);
     upstream.fault({ on: 'blob-get', when, times: 1, ...fault });
-    const outcome = await get(url);
-    if (outcome.complete && outcome.status === 200) expect(outcome.digest).toBe(blob.digest);
-    expect((await get(url)).digest).toBe(blob.digest);
+    // What an upstream sends beyond its declared length may yet spoil a request that follows on the
+    // same connection; so it is the recovery that counts, not its first try.
+    const taken: string[] = [];
+    await waitFor('the right blob', async () => {
+      const { status, complete, digest } = await get(url);
+      if (complete && status === 200) taken.push(digest);
+      return taken.length > 0;
+    });
+    expect(taken).toEqual([blob.digest]);
   });
 
   it('is resumed after an upstream that ignores the range', async () => {
