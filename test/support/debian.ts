@@ -22,7 +22,6 @@ const packages = {
   'redis-server': ['redis-server'],
   runc: ['runc'],
   skopeo: ['skopeo'],
-  umount: ['mount'],
 } as const;
 
 /** A program that can be asked for. */
