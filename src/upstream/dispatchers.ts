@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
-import { Agent, Pool, ProxyAgent, type Dispatcher } from 'undici';
+import { Agent, errors, Pool, ProxyAgent, type Dispatcher } from 'undici';
 import type { ProxyChoice } from './proxy.ts';
 
 /** Deadlines in milliseconds. There is none on a body as a whole: it may flow as long as it flows. */
@@ -32,6 +32,7 @@ export class Dispatchers {
   readonly #options: DispatcherOptions;
   readonly #secureContext: SecureContext | undefined;
   readonly #byProxy = new Map<string, Dispatcher>();
+  #destroyed = false;
 
   /** @throws TypeError where `ca` is not PEM */
   constructor(options: DispatcherOptions) {
@@ -39,7 +40,9 @@ export class Dispatchers {
     this.#secureContext = options.ca === undefined ? undefined : trusting(options.ca);
   }
 
+  /** @throws errors.ClientDestroyedError after {@link destroy} */
   for(url: URL): Dispatcher {
+    if (this.#destroyed) throw new errors.ClientDestroyedError();
     const proxy = this.#options.proxy(url) ?? '';
     let dispatcher = this.#byProxy.get(proxy);
     if (dispatcher === undefined) {
@@ -51,6 +54,7 @@ export class Dispatchers {
 
   /** Idle connections are closed, running transfers end with an error. */
   async destroy(): Promise<void> {
+    this.#destroyed = true;
     await Promise.all([...this.#byProxy.values()].map((dispatcher) => dispatcher.destroy()));
   }
 

@@ -57,14 +57,20 @@ export function networkError(error: unknown, upstream: string, host: string): Re
       cause: error,
     });
   }
-  if (code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW') {
-    const message = `${upstream}: ${host} does not speak proper HTTP (${code})`;
+  if (isProtocolError(error, code)) {
+    const message = `${upstream}: ${host} does not speak proper HTTP`;
     return new RegistryError('UPSTREAM_INVALID', message, { cause: error });
   }
   const reason = reasons[code] ?? quote(error instanceof Error ? error.message : String(error));
   return new RegistryError('UPSTREAM_UNAVAILABLE', `${upstream}: ${host}: ${reason}`, {
     cause: error,
   });
+}
+
+/** The parser's errors have a code for some faults, and only their name for others. */
+function isProtocolError(error: unknown, code: string): boolean {
+  const { name } = Object(error) as { name?: unknown };
+  return name === 'HTTPParserError' || code === 'UND_ERR_HEADERS_OVERFLOW';
 }
 
 /** The code of an error; of several addresses tried in vain, the first one's. */

@@ -54,9 +54,9 @@ export class Transport {
   async send(request: OutgoingRequest, signal: AbortSignal): Promise<Answer> {
     signal.throwIfAborted();
     const { kind, method, url, headers, body } = request;
-    const dispatcher = (kind === 'blob' ? this.#blobs : this.#small).for(url);
     const started = performance.now();
     try {
+      const dispatcher = (kind === 'blob' ? this.#blobs : this.#small).for(url);
       // undici heeds the signal only once a connection is there.
       const asked = dispatcher.request({
         origin: url.origin,
