@@ -1,3 +1,4 @@
+import type { Calm } from './calm.ts';
 import type { BlobContent, ImageContent } from './content.ts';
 import type { Load } from './load.ts';
 import type { Options } from './options.ts';
@@ -10,6 +11,7 @@ export interface Context {
   readonly kinds: readonly ServerKind[];
   readonly upstream: Upstream;
   readonly load: Load;
+  readonly calm: Calm;
   readonly contents: Contents;
   /** Tells of the progress, a line at a time. */
   note(line: string): void;

@@ -7,6 +7,7 @@ import { writeFile } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { Calm } from './calm.ts';
 import { blobOf, imageOf } from './content.ts';
 import type { Contents, Context } from './context.ts';
 import { Figures } from './figures.ts';
@@ -49,6 +50,7 @@ async function main(args: readonly string[]): Promise<void> {
     blobs: [contents.warm, contents.slow, contents.big, ...contents.cold],
   });
   const load = new Load();
+  const calm = new Calm();
   const stop = (): void => {
     killAll();
     upstream.kill();
@@ -57,7 +59,7 @@ async function main(args: readonly string[]): Promise<void> {
   process.once('SIGINT', () => end(stop, 130));
   process.once('SIGTERM', () => end(stop, 143));
   try {
-    const context: Context = { options, kinds, upstream, load, contents, note };
+    const context: Context = { options, kinds, upstream, load, calm, contents, note };
     for (const section of options.only) {
       note(`— ${section}`);
       await MEASURES[section](context, figures);
@@ -70,6 +72,8 @@ async function main(args: readonly string[]): Promise<void> {
     machine: `${availableParallelism()} cores and ${Math.round(totalmem() / 2 ** 30)} GiB of memory`,
     programs,
     missing,
+    measurements: calm.measurements,
+    disturbed: calm.disturbed,
   });
 }
 

@@ -20,6 +20,7 @@ export async function measureBlobs(context: Context, figures: Figures): Promise<
       for (const connections of options.blobConnections) {
         for (const server of rotated(servers, round)) {
           try {
+            await context.calm.wait();
             const result = await load.run({
               kind: 'window',
               port: server.port,

@@ -3,6 +3,7 @@ import { rotated, withServers, type Context } from './context.ts';
 import type { Figures, Subject } from './figures.ts';
 import type { BurstResult } from './messages.ts';
 import { pullManifest } from './prime.ts';
+import { cpuSeconds, groupMembers } from './proc.ts';
 import type { Server } from './servers/server.ts';
 import { percentile } from './statistics.ts';
 
@@ -13,6 +14,7 @@ export const coldMetrics = (clients: number) => ({
   firstLate: `${clients} clients, cold blob, first byte p99, ms`,
   firstLast: `${clients} clients, cold blob, first byte max, ms`,
   last: `${clients} clients, cold blob, last client, s`,
+  cpu: `${clients} clients, cold blob, server CPU-s/GB delivered`,
 });
 
 /** Many clients at once on a blob that no server has, beside one client at the upstream itself. */
@@ -40,6 +42,7 @@ async function direct(
   clients: number,
   blob: BlobContent,
 ): Promise<void> {
+  await context.calm.wait();
   const result = await burst(context, context.upstream.port, 1, blob);
   record(figures, 'direct', round, clients, result);
   context.note(describe(clients, 'direct', result));
@@ -53,8 +56,12 @@ async function through(
   blob: BlobContent,
   server: Server,
 ): Promise<void> {
+  await context.calm.wait();
   await context.upstream.records();
+  const pids = groupMembers(server.group);
+  const before = cpuSeconds(pids);
   const result = await burst(context, server.port, clients, blob);
+  const cpu = cpuSeconds(pids) - before;
   const path = blobPath(context.contents.coldImage.repository, blob.digest);
   const seen = (await context.upstream.records())[path];
   figures.add(coldMetrics(clients).gets, server.name, round, seen?.gets ?? 0);
@@ -67,6 +74,8 @@ async function through(
     return;
   }
   record(figures, server.name, round, clients, result);
+  const gigabytes = (clients * blob.size) / 1e9;
+  figures.add(coldMetrics(clients).cpu, server.name, round, cpu / gigabytes);
   context.note(`${describe(clients, server.name, result)}, upstream GETs ${seen?.gets}`);
 }
 

@@ -29,6 +29,7 @@ export async function measureManifests(context: Context, figures: Figures): Prom
             };
             const metric = manifestMetric(reference, connections);
             try {
+              await context.calm.wait();
               const own = await load.run({
                 ...target,
                 kind: 'window',

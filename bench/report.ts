@@ -15,6 +15,9 @@ export interface RunFacts {
   readonly programs: readonly string[];
   /** What was not measured, and why. */
   readonly missing: readonly string[];
+  readonly measurements: number;
+  /** Measurements that began while other processes kept the CPUs busy. */
+  readonly disturbed: number;
 }
 
 /** The report, in Markdown. */
@@ -25,7 +28,8 @@ export function report(figures: Figures, options: Options, facts: RunFacts): str
   return [
     '# Baleen beside its peers',
     `One run of \`npm run bench\` on ${facts.date}, on ${facts.machine}; servers, upstream and clients share the machine and talk over loopback. ` +
-      `Figures are medians of ${options.rounds} interleaved round${options.rounds === 1 ? '' : 's'}, with the lowest and the highest; ratios are Baleen ÷ peer, taken round by round.`,
+      `Figures are medians of ${options.rounds} interleaved round${options.rounds === 1 ? '' : 's'}, with the lowest and the highest; ratios are Baleen ÷ peer, taken round by round. ` +
+      `${facts.disturbed} of ${facts.measurements} measurements began while other processes kept the CPUs busy.`,
     facts.programs.map((line) => `- ${line}`).join('\n'),
     ...(facts.missing.length === 0
       ? []
