@@ -1,3 +1,4 @@
+import { SingleFlight } from '../lib/single-flight.ts';
 import type { Credential, CredentialSource } from './credentials.ts';
 import { untilAborted } from './until-aborted.ts';
 
@@ -22,7 +23,7 @@ export class CachedCredentials implements CredentialSource {
   readonly #ttl: number;
   readonly #now: () => number;
   #known: { readonly credential: Credential | undefined; readonly at: number } | undefined;
-  #asking: Promise<Credential | undefined> | undefined;
+  readonly #asking = new SingleFlight<Credential | undefined>();
 
   constructor(source: CredentialSource, options: CachedCredentialsOptions = {}) {
     this.#source = source;
@@ -36,10 +37,8 @@ export class CachedCredentials implements CredentialSource {
       const ttl = known.credential === undefined ? Math.min(absentTtl, this.#ttl) : this.#ttl;
       if (this.#now() - known.at < ttl) return known.credential;
     }
-    this.#asking ??= this.#ask().finally(() => {
-      this.#asking = undefined;
-    });
-    return untilAborted(this.#asking, signal);
+    const asked = this.#asking.run('credential', () => this.#ask());
+    return untilAborted(asked, signal);
   }
 
   forget(): void {

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { SingleFlight } from '../lib/single-flight.ts';
 import { RegistryError } from '../oci/errors.ts';
 import { credentialIdentity } from './credentials.ts';
 import { statusError } from './failure.ts';
@@ -48,7 +49,7 @@ export class TokenSource {
   readonly #options: TokenSourceOptions;
   readonly #now: () => number;
   readonly #held = new LRUCache<string, Held>({ max: 4096 });
-  readonly #fetching = new Map<string, Promise<Grant>>();
+  readonly #fetching = new SingleFlight<Grant>();
   readonly #closing = new AbortController();
 
   constructor(options: TokenSourceOptions) {
@@ -92,12 +93,7 @@ export class TokenSource {
   }
 
   #fetchOnce(key: string, wish: TokenWish): Promise<Grant> {
-    let fetching = this.#fetching.get(key);
-    if (fetching === undefined) {
-      fetching = this.#fetch(key, wish).finally(() => this.#fetching.delete(key));
-      this.#fetching.set(key, fetching);
-    }
-    return fetching;
+    return this.#fetching.run(key, () => this.#fetch(key, wish));
   }
 
   async #fetch(key: string, wish: TokenWish): Promise<Grant> {

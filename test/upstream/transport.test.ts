@@ -125,6 +125,18 @@ describe('the connections upstream', () => {
     expect(held).toHaveLength(1);
   });
 
+  it('can be given up while they are being made', async () => {
+    const silent = createHttpServer();
+    const asked = once(silent, 'connect');
+    const timeouts = { connect: 60_000 };
+    const client = open('https://reef.invalid', { proxy: await listen(silent), timeouts });
+    const controller = new AbortController();
+    const ping = client.ping(controller.signal);
+    await asked;
+    controller.abort(new Error('gone'));
+    await expect(ping).rejects.toThrow('gone');
+  });
+
   it('are kept for the next request', async () => {
     const ports = new Set<number | undefined>();
     const host = await listen(
