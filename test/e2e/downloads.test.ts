@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { digestOf } from '../../src/oci/digest.ts';
 import type { Baleen } from '../support/baleen.ts';
 import { get, startGet } from '../support/http-get.ts';
 import { layerOf, seededImage, type Content } from '../support/images.ts';
@@ -74,6 +75,43 @@ describe('one cold blob and many clients', () => {
     });
     expect((await get(url)).digest).toBe(blob.digest);
     expect(upstream.count('blob-get', blob.digest)).toBe(1);
+  });
+
+  it('answers ranges while it is on its way, without asking upstream for each', async () => {
+    const { blob, url } = coldBlob(4 * MiB, 7);
+    const { promise: until, resolve: goOn } = Promise.withResolvers<void>();
+    const when = (seen: { url: string }): boolean => seen.url.includes(blob.digest);
+    upstream.fault({ on: 'blob-get', when, times: 1, holdAt: { bytes: 2 * MiB, until } });
+    const whole = startGet(url);
+    await waitFor('half of the blob', () => whole.received() > MiB);
+    const part = await get(url, { range: 'bytes=1000-500999' });
+    expect([part.status, part.digest]).toEqual([206, digestOf(blob.bytes.subarray(1000, 501_000))]);
+    for (let start = 0; start < 10; start += 1) {
+      const open = startGet(url, { range: `bytes=${start * 100_000}-` });
+      // Each is aborted as soon as it has begun, as containerd does.
+      await waitFor('the range to begin', () => open.received() > 0);
+      open.abort();
+    }
+    expect(upstream.count('blob-get', blob.digest)).toBe(1);
+    goOn();
+    const outcome = await whole.outcome;
+    expect([outcome.complete, outcome.digest]).toEqual([true, blob.digest]);
+    expect(upstream.count('blob-get', blob.digest)).toBe(1);
+  });
+
+  it('answers a range ahead of what has come, and is right all the same', async () => {
+    const { blob, url } = coldBlob(4 * MiB, 8);
+    const { promise: until, resolve: goOn } = Promise.withResolvers<void>();
+    const when = (seen: { url: string }): boolean => seen.url.includes(blob.digest);
+    upstream.fault({ on: 'blob-get', when, times: 1, holdAt: { bytes: MiB, until } });
+    const whole = startGet(url);
+    await waitFor('the blob to be on its way', () => whole.received() > 0);
+    const ahead = get(url, { range: 'bytes=-1000' });
+    goOn();
+    const { status, digest } = await ahead;
+    expect([status, digest]).toEqual([206, digestOf(blob.bytes.subarray(-1000))]);
+    expect((await whole.outcome).digest).toBe(blob.digest);
+    expect((await get(url)).digest).toBe(blob.digest);
   });
 
   it('is never seen complete with a flipped bit, and is right on the next request', async () => {

@@ -83,11 +83,21 @@ export function reap(directory: string): void {
 export function reapAbandonedRuns(): void {
   for (const name of readdirSync(tmpdir()).filter((entry) => entry.startsWith(prefix))) {
     const directory = join(tmpdir(), name);
+    if (!isAbandoned(directory)) continue;
     try {
-      process.kill(Number(readFileSync(join(directory, 'owner'), 'utf8')), 0);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ESRCH') reap(directory);
+      reap(directory);
+    } catch {
+      // Another user's: theirs to remove.
     }
+  }
+}
+
+function isAbandoned(directory: string): boolean {
+  try {
+    process.kill(Number(readFileSync(join(directory, 'owner'), 'utf8')), 0);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ESRCH';
   }
 }
 
