@@ -1,9 +1,9 @@
 /*
  * Memory for sending, under one budget.
  *
- * A response asks for a large buffer, and gets one while the budget lasts; one that cannot keep
- * up, or that finds the budget spent, works with a small one. So a few fast clients run at full
- * speed, and a thousand slow ones cost a thousand small buffers at most.
+ * A response whose client keeps up asks for large buffers, and gets them while the budget lasts;
+ * every other works with a small one. So a few fast clients run at full speed, and a thousand slow
+ * ones cost a thousand small buffers at most.
  */
 
 /** Bytes of a buffer for a client that keeps up: the best of 64 KiB to 1 MiB when measured. */

@@ -4,10 +4,11 @@ import type { BlobReader } from '../store/blob-reader.ts';
 import { smallBuffer, type BufferPool } from './buffer-pool.ts';
 
 /*
- * The send loop. Two large buffers a response: while the kernel takes one, the next is read. A
- * client that turned out to be slow works with a single small one, so that it holds little of
- * what others need, until it has shown that it keeps up again. Where the bytes are in memory
- * already, as for followers at the edge of a download, that memory itself is written.
+ * The send loop. A client that keeps up gets two large buffers: while the kernel takes one, the
+ * next is read. A new client, and one that turned out to be slow, works with a single small one
+ * until it has taken some megabytes without a pause, so that a thousand slow ones hold little.
+ * Where the bytes are in memory already, as for followers at the edge of a download, that memory
+ * itself is written.
  *
  * The body goes to the socket itself: a write to the response is corked until the next tick, so
  * that the kernel never gets it at once.
@@ -25,8 +26,8 @@ const maxInFlight = 2;
 const slowWrite = 250;
 
 /**
- * Bytes that a slow client has to take without a pause before it counts as keeping up again:
- * more than the kernel frees at once in a full socket buffer, which would look like speed.
+ * Bytes that a client has to take without a pause before it counts as keeping up: more than the
+ * kernel takes at once into an empty socket buffer, which would look like speed.
  */
 const probation = 4 * 1024 * 1024;
 
@@ -69,8 +70,10 @@ class Sender {
   #inFlight = 0;
   /** A read, or a wait for bytes to arrive, is under way. */
   #isReading = false;
-  /** Bytes that the client has yet to take swiftly before it keeps up; 0 to begin with. */
-  #probation = 0;
+  /** Bytes that the client has yet to take swiftly before it counts as keeping up. */
+  #probation = probation;
+  /** The client let a write wait, and has not made up for it. */
+  #isSlow = false;
   #failure: Error | undefined;
   #isOver = false;
 
@@ -165,7 +168,7 @@ class Sender {
   }
 
   #sendSome(length: number): void {
-    const view = this.#keepsUp ? this.#reader.view(this.#position) : undefined;
+    const view = this.#isSlow ? undefined : this.#reader.view(this.#position);
     if (view === undefined) {
       this.#read(length);
       return;
@@ -219,10 +222,19 @@ class Sender {
         return;
       }
       this.#sent += bytes.length;
-      if (performance.now() - since > slowWrite) this.#probation = probation;
-      else this.#probation = Math.max(0, this.#probation - bytes.length);
+      this.#judge(bytes.length, performance.now() - since);
       this.#step();
     });
+  }
+
+  #judge(bytes: number, milliseconds: number): void {
+    if (milliseconds > slowWrite) {
+      this.#isSlow = true;
+      this.#probation = probation;
+    } else if (this.#probation > 0) {
+      this.#probation = Math.max(0, this.#probation - bytes);
+      if (this.#probation === 0) this.#isSlow = false;
+    }
   }
 
   #next(): void {

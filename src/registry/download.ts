@@ -131,6 +131,10 @@ export class Download {
         signal.throwIfAborted();
         // The blob ends before our resume point: the length that was announced with it was a lie.
         if (isRegistryError(error) && error.upstreamStatus === 416) await writer.discard();
+        if (isRegistryError(error, 'UPSTREAM_INVALID')) {
+          await this.#startOver(writer, error);
+          continue;
+        }
         // Before the first answer there is nothing to save: an honest error now is better.
         if (this.#state === 'opening' || !isResumable(error)) throw error;
         fruitless = writer.offset > before ? 1 : fruitless + 1;
@@ -138,6 +142,19 @@ export class Download {
         await delay(backoff(fruitless), undefined, { signal });
       }
     }
+  }
+
+  /**
+   * An answer that does not fit what is spooled. Where nobody has seen a byte of an old spool, that
+   * one is given up; else one of the two is wrong, and nobody can tell which.
+   */
+  async #startOver(writer: BlobWriter, error: RegistryError): Promise<void> {
+    if (this.#state === 'opening' && writer.offset > 0) {
+      await writer.restart();
+      return;
+    }
+    await writer.discard();
+    throw error;
   }
 
   /** A crash between the last byte and the commit leaves a whole spool; the upstream is only asked whether it has the blob. */
@@ -154,7 +171,6 @@ export class Download {
     const known = this.blob.size ?? writer.origin.size;
     try {
       if (known !== undefined && fetched.size !== undefined && known !== fetched.size) {
-        await writer.discard();
         throw new RegistryError('UPSTREAM_INVALID', 'the upstream changed the size of a blob');
       }
       const size = known ?? fetched.size;

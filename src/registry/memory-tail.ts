@@ -25,7 +25,7 @@ export class MemoryTail {
   push(end: number, bytes: Buffer): void {
     let position = end - bytes.length;
     if (position !== this.#end) this.clear();
-    for (let taken = 0; taken < bytes.length; ) {
+    for (let taken = 0; taken < bytes.length;) {
       const block = this.#blockFor(position);
       taken += bytes.copy(block.bytes, position - block.start, taken);
       position = end - bytes.length + taken;

@@ -22,6 +22,8 @@ export interface BlobWriter {
   verify(): boolean;
   /** Makes the blob durable and visible: fsync, rename, fsync of the folder. Only after `verify()` said true. */
   commit(): Promise<void>;
+  /** Begins again from the first byte: what was written is of no use. Only while nobody reads it. */
+  restart(): Promise<void>;
   /** Throws away what was written: it is wrong. */
   discard(): Promise<void>;
   /** Closes the file; call once, when nobody reads from it any more. */

@@ -25,7 +25,7 @@ export class SpoolWriter implements BlobWriter {
   readonly #folder: string;
   readonly #file: FileHandle;
   readonly #usage: StoreUsage;
-  readonly #digester: Digester;
+  #digester: Digester;
   #offset = 0;
   #origin: SpoolOrigin = {};
 
@@ -104,6 +104,13 @@ export class SpoolWriter implements BlobWriter {
     await rm(this.#folder, { recursive: true, force: true });
   }
 
+  async restart(): Promise<void> {
+    await this.#file.truncate(0);
+    this.#digester = new Digester(this.#digester.algorithm);
+    this.#offset = 0;
+    await this.setOrigin({});
+  }
+
   async discard(): Promise<void> {
     await rm(this.#folder, { recursive: true, force: true });
   }
@@ -116,10 +123,7 @@ export class SpoolWriter implements BlobWriter {
     const { size } = await this.#file.stat();
     if (size === 0) return;
     this.#origin = await readOrigin(join(this.#folder, 'origin.json'));
-    if (this.#origin.size !== undefined && size > this.#origin.size) {
-      await this.#file.truncate(0);
-      return;
-    }
+    if (this.#origin.size !== undefined && size > this.#origin.size) return this.restart();
     const buffer = Buffer.allocUnsafe(rehashChunk);
     while (this.#offset < size) {
       signal.throwIfAborted();

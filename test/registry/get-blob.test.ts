@@ -171,6 +171,19 @@ describe('a spool that an earlier process left behind', () => {
     expect(hub.count('fetchBlob')).toBe(0);
   });
 
+  it.each([
+    ['of another size', { size: 123_456_789 }, undefined],
+    ['that the upstream cannot continue', {}, new RegistryError('UPSTREAM_INVALID')],
+  ])('%s is given up, and the blob fetched from its beginning', async (_case, origin, fails) => {
+    const { hub, blobs, route } = scaffold;
+    hub.addBlob(app, content);
+    await leave(content.subarray(0, 250_000), origin);
+    if (fails !== undefined) hub.plays.push({ fails });
+    const { reader } = await blobs.open(route(app), digest);
+    expect((await drain(reader)).equals(content)).toBe(true);
+    expect(hub.calls).toEqual([250_000, 0].map((at) => `fetchBlob ${app} ${digest}+${at}`));
+  });
+
   it('is thrown away where it is wrong, so that the next request starts clean', async () => {
     const { hub, blobs, route } = scaffold;
     hub.addBlob(app, content);

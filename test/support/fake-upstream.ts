@@ -14,6 +14,8 @@ import type {
 export interface Play {
   /** Bytes after which the connection breaks. */
   readonly cutAfter?: number;
+  /** Throws instead of answering. */
+  readonly fails?: RegistryError;
   /** Answers a resume with the whole. */
   readonly ignoresRange?: boolean;
   /** Leaves the size out. */
@@ -98,6 +100,7 @@ export class FakeUpstream implements Upstream {
   ): Promise<FetchedBlob> {
     await this.#begin('fetchBlob', repository, `${digest}+${resume?.offset ?? 0}`);
     const play = this.plays.shift() ?? {};
+    if (play.fails !== undefined) throw play.fails;
     const bytes = play.bytes ?? this.#blob(repository, digest);
     const offset = play.ignoresRange ? 0 : (resume?.offset ?? 0);
     const size = play.hidesSize ? undefined : bytes.length;
