@@ -1,5 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -97,8 +105,15 @@ function isAbandoned(directory: string): boolean {
     process.kill(Number(readFileSync(join(directory, 'owner'), 'utf8')), 0);
     return false;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ESRCH';
+    const { code } = error as NodeJS.ErrnoException;
+    // No owner's name: just about to be written, or long removed by a reaper that met a straggler.
+    return code === 'ESRCH' || (code === 'ENOENT' && ageOf(directory) > 60_000);
   }
+}
+
+/** Milliseconds since something was last made or removed in a directory. */
+function ageOf(directory: string): number {
+  return Date.now() - statSync(directory).mtimeMs;
 }
 
 /**
