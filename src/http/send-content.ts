@@ -2,13 +2,13 @@ import type { ServerResponse } from 'node:http';
 import type { Writable } from 'node:stream';
 import type { BlobReader } from '../store/blob-reader.ts';
 import { smallBuffer, type BufferPool } from './buffer-pool.ts';
+import { ClientPace } from './client-pace.ts';
 
 /*
- * The send loop. A client that keeps up gets two large buffers: while the kernel takes one, the
- * next is read. A new client, and one that turned out to be slow, works with a single small one
- * until it has taken some megabytes without a pause, so that a thousand slow ones hold little.
- * Where the bytes are in memory already, as for followers at the edge of a download, that memory
- * itself is written.
+ * The send loop. A swift client gets two large buffers: while the kernel takes one, the next is
+ * read. Any other works with a single small one, so that a thousand slow clients hold little (see
+ * client-pace). Where the bytes are in memory already, as for followers at the edge of a download,
+ * that memory itself is written.
  *
  * The body goes to the socket itself: a write to the response is corked until the next tick, so
  * that the kernel never gets it at once.
@@ -21,15 +21,6 @@ export type Segment = Buffer | { readonly start: number; readonly end: number };
 
 /** Writes that may be under way at once for a client that keeps up. */
 const maxInFlight = 2;
-
-/** Milliseconds for one write that make a client a slow one: with a large buffer, 2 MB/s. */
-const slowWrite = 250;
-
-/**
- * Bytes that a client has to take without a pause before it counts as keeping up: more than the
- * kernel takes at once into an empty socket buffer, which would look like speed.
- */
-const probation = 4 * 1024 * 1024;
 
 /** How the sending of a body ended. */
 export interface SendResult {
@@ -70,10 +61,7 @@ class Sender {
   #inFlight = 0;
   /** A read, or a wait for bytes to arrive, is under way. */
   #isReading = false;
-  /** Bytes that the client has yet to take swiftly before it counts as keeping up. */
-  #probation = probation;
-  /** The client let a write wait, and has not made up for it. */
-  #isSlow = false;
+  readonly #pace = new ClientPace();
   #failure: Error | undefined;
   #isOver = false;
 
@@ -140,12 +128,8 @@ class Sender {
     }
   };
 
-  get #keepsUp(): boolean {
-    return this.#probation === 0;
-  }
-
   get #limit(): number {
-    return this.#keepsUp ? maxInFlight : 1;
+    return this.#pace.isSwift ? maxInFlight : 1;
   }
 
   #await(available: Promise<number>): void {
@@ -168,7 +152,7 @@ class Sender {
   }
 
   #sendSome(length: number): void {
-    const view = this.#isSlow ? undefined : this.#reader.view(this.#position);
+    const view = this.#pace.isSlow ? undefined : this.#reader.view(this.#position);
     if (view === undefined) {
       this.#read(length);
       return;
@@ -180,7 +164,7 @@ class Sender {
   }
 
   #read(length: number): void {
-    const buffer = this.#pool.take(this.#keepsUp && length > smallBuffer);
+    const buffer = this.#pool.take(this.#pace.isSwift && length > smallBuffer);
     this.#isReading = true;
     this.#reader.read(buffer, Math.min(length, buffer.length), this.#position, (error, count) => {
       if (!this.#readEnded() || error !== null || count === 0) {
@@ -222,19 +206,9 @@ class Sender {
         return;
       }
       this.#sent += bytes.length;
-      this.#judge(bytes.length, performance.now() - since);
+      this.#pace.wrote(bytes.length, performance.now() - since);
       this.#step();
     });
-  }
-
-  #judge(bytes: number, milliseconds: number): void {
-    if (milliseconds > slowWrite) {
-      this.#isSlow = true;
-      this.#probation = probation;
-    } else if (this.#probation > 0) {
-      this.#probation = Math.max(0, this.#probation - bytes);
-      if (this.#probation === 0) this.#isSlow = false;
-    }
   }
 
   #next(): void {

@@ -1,4 +1,15 @@
 /**
+ * Reads at most `length` bytes at `position` into the front of `buffer`. A callback rather than a
+ * promise: it is called for every half megabyte that is sent.
+ */
+export type ReadAt = (
+  buffer: Buffer,
+  length: number,
+  position: number,
+  done: (error: Error | null, bytesRead: number) => void,
+) => void;
+
+/**
  * Bytes at any position, some of which may still be on their way. The send loop reads committed
  * blobs and running downloads through this one interface.
  */
@@ -15,13 +26,8 @@ export interface BlobReader {
    * where they have to be read. Never longer than `available(position)`.
    */
   view(position: number): Buffer | undefined;
-  /** Reads at most `length` bytes at `position` into the front of `buffer`; `position + length` must be available. */
-  read(
-    buffer: Buffer,
-    length: number,
-    position: number,
-    done: (error: Error | null, bytesRead: number) => void,
-  ): void;
+  /** `position + length` must be available. */
+  readonly read: ReadAt;
   /** Ends the reading; to be called once, after the last read has come back. */
   close(): void;
 }

@@ -1,3 +1,5 @@
+import type { ReadAt } from './blob-reader.ts';
+
 /**
  * A blob on its way into the store. It grows in a spool file, hashed as it is written; readers
  * may follow up to `offset`. Closed without a commit, nothing becomes visible: what was written
@@ -12,12 +14,7 @@ export interface BlobWriter {
   /** Hashes and appends; resolves when the bytes are in the file. Never called twice at once. */
   write(chunks: readonly Buffer[]): Promise<void>;
   /** Reads back what was written, also after the commit, until closed. */
-  read(
-    buffer: Buffer,
-    length: number,
-    position: number,
-    done: (error: Error | null, bytesRead: number) => void,
-  ): void;
+  readonly read: ReadAt;
   /** Whether what was written has the digest it should have. Ends the hash: no write after it. */
   verify(): boolean;
   /** Makes the blob durable and visible: fsync, rename, fsync of the folder. Only after `verify()` said true. */

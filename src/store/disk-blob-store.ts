@@ -31,10 +31,10 @@ export class DiskBlobStore implements BlobStore {
     for (const folder of [layout.temporary, layout.blobs, layout.spool, layout.repositories]) {
       await mkdir(folder, { recursive: true });
     }
-    // An empty write shows at the start what would otherwise fail at the first pull.
-    await writeFileAtomic(join(layout.temporary, 'writable'), Buffer.alloc(0), {
-      tmpDir: layout.temporary,
-    });
+    // Shows at the start what would otherwise fail at the first pull.
+    const probe = join(layout.temporary, 'writable');
+    await writeFileAtomic(probe, 'yes', { tmpDir: layout.temporary });
+    await rm(probe);
     await removeAbandoned(layout.spool, Date.now() - spoolTtl);
     return new DiskBlobStore(layout);
   }

@@ -1,6 +1,6 @@
 import { read } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
-import type { BlobReader } from './blob-reader.ts';
+import type { BlobReader, ReadAt } from './blob-reader.ts';
 
 /** Reads a committed blob. The open file outlives the blob's deletion. */
 export class FileReader implements BlobReader {
@@ -37,14 +37,9 @@ export class FileReader implements BlobReader {
     return undefined;
   }
 
-  read(
-    buffer: Buffer,
-    length: number,
-    position: number,
-    done: (error: Error | null, bytesRead: number) => void,
-  ): void {
+  readonly read: ReadAt = (buffer, length, position, done) => {
     read(this.#file.fd, buffer, 0, length, position, done);
-  }
+  };
 
   close(): void {
     // A failing close of a file that was only read has nothing to lose and nobody to tell.

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { moveIntoPlace } from '../lib/atomic-file.ts';
 import { Digester, splitDigest, type Digest } from '../oci/digest.ts';
+import type { ReadAt } from './blob-reader.ts';
 import type { BlobWriter, SpoolOrigin } from './blob-writer.ts';
 import type { Layout } from './layout.ts';
 import type { StoreUsage } from './usage.ts';
@@ -83,14 +84,9 @@ export class SpoolWriter implements BlobWriter {
     }
   }
 
-  read(
-    buffer: Buffer,
-    length: number,
-    position: number,
-    done: (error: Error | null, bytesRead: number) => void,
-  ): void {
+  readonly read: ReadAt = (buffer, length, position, done) => {
     read(this.#file.fd, buffer, 0, length, position, done);
-  }
+  };
 
   verify(): boolean {
     return this.#digester.digest() === this.#digest;

@@ -58,8 +58,8 @@ export function createCatalogObserver(metrics: Metrics, logger: Logger): Catalog
     },
     up(isUp) {
       metrics.catalogUp(isUp);
-      if (isUp) logger.info('the shared cache is in use');
-      else logger.warn('the shared cache is out of reach; the disk answers in its place');
+      if (isUp) logger.info('Redis is in use');
+      else logger.warn('Redis is out of reach; the disk answers in its place');
     },
   };
 }

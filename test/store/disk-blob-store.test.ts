@@ -1,0 +1,80 @@
+import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { digestOf } from '../../src/oci/digest.ts';
+import { DiskBlobStore } from '../../src/store/disk-blob-store.ts';
+import { Layout } from '../../src/store/layout.ts';
+import { blobStoreContract } from '../contract/blob-store.ts';
+
+const hour = 3_600_000;
+const { signal } = new AbortController();
+let data: string;
+let layout: Layout;
+beforeEach(async () => {
+  data = await mkdtemp(join(tmpdir(), 'baleen-store-'));
+  layout = new Layout(data);
+});
+afterEach(() => rm(data, { recursive: true, force: true }));
+
+blobStoreContract('on disk', async () => {
+  const own = await mkdtemp(join(tmpdir(), 'baleen-contract-'));
+  const open = () => DiskBlobStore.open(new Layout(own), hour);
+  return {
+    store: await open(),
+    reopen: open,
+    dispose: () => rm(own, { recursive: true, force: true }),
+  };
+});
+
+it('lies on disk as the architecture says', async () => {
+  const store = await DiskBlobStore.open(layout, hour);
+  const bytes = Buffer.from('hello');
+  const digest = digestOf(bytes);
+  await store.put(digest, bytes);
+  const hex = digest.slice('sha256:'.length);
+  expect(await readdir(join(data, 'v1', 'blobs', 'sha256', hex.slice(0, 2)))).toEqual([hex]);
+  const writer = await store.create(digest, signal);
+  expect(await readdir(join(data, 'v1', 'spool'))).toEqual([`sha256-${hex}`]);
+  await writer.close();
+});
+
+it('clears half-written files and abandoned spools at the start, and keeps fresh spools', async () => {
+  await DiskBlobStore.open(layout, hour);
+  await writeFile(join(layout.temporary, 'half'), 'half');
+  const old = join(layout.spool, 'sha256-old');
+  const fresh = join(layout.spool, 'sha256-fresh');
+  for (const folder of [old, fresh, join(layout.spool, 'sha256-empty')]) await mkdir(folder);
+  await writeFile(join(old, 'data'), 'x');
+  await writeFile(join(fresh, 'data'), 'x');
+  const longAgo = new Date(Date.now() - 2 * hour);
+  await utimes(join(old, 'data'), longAgo, longAgo);
+  await DiskBlobStore.open(layout, hour);
+  expect(await readdir(layout.temporary)).toEqual([]);
+  expect(await readdir(layout.spool)).toEqual(['sha256-fresh']);
+});
+
+it('cannot be opened where its folder is a file', async () => {
+  await writeFile(layout.root, 'in the way');
+  await expect(DiskBlobStore.open(layout, hour)).rejects.toMatchObject({
+    code: expect.stringMatching(/ENOTDIR|EEXIST/),
+  });
+});
+
+it('counts what it holds, what was there and what is new, each once', async () => {
+  const before = await DiskBlobStore.open(layout, hour);
+  for (const text of ['one', 'two', 'three']) {
+    await before.put(digestOf(Buffer.from(text)), Buffer.from(text));
+  }
+  const store = await DiskBlobStore.open(layout, hour);
+  // A file's change time has the kernel's granularity, some milliseconds.
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  const startedAt = Date.now();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  await store.put(digestOf(Buffer.from('four')), Buffer.from('four'));
+  await store.usage.count(startedAt, signal);
+  expect(store.usage).toMatchObject({ bytes: 3 + 3 + 5 + 4, blobs: 4 });
+  await store.put(digestOf(Buffer.from('four')), Buffer.from('four'));
+  await store.delete(digestOf(Buffer.from('one')));
+  expect(store.usage).toMatchObject({ bytes: 3 + 5 + 4, blobs: 3 });
+});
