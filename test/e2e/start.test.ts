@@ -82,7 +82,7 @@ describe('starting', () => {
     );
     expect((await get(`${baleen.url}/v2/`)).status).toBe(200);
     await baleen.process.until('says so', () =>
-      /shared cache is out of reach/.test(baleen.process.stdout + baleen.process.stderr),
+      /Redis is out of reach/.test(baleen.process.stdout + baleen.process.stderr),
     );
     expect((await get(`${baleen.operationsUrl}/healthz`)).status).toBe(200);
     expect((await baleen.stop()).code).toBe(0);
