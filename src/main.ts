@@ -104,12 +104,14 @@ async function serve(config: Config): Promise<void> {
     key: readFileSync(server.tls.key),
     ca: server.tls.client_ca === undefined ? undefined : readFileSync(server.tls.client_ca),
   };
-  const registry = await HttpServer.listen(app, { ...server.listen, ...limits, tls });
+  const onError = (error: Error): void => logger.error('a connection was not accepted', { error });
+  const startedAt = Date.now();
+  const registry = await HttpServer.listen(app, { ...server.listen, ...limits, tls }, onError);
   const operationsServer =
     operations.listen &&
-    (await HttpServer.listen(operationsApp, { ...operations.listen, ...limits }));
+    (await HttpServer.listen(operationsApp, { ...operations.listen, ...limits }, onError));
 
-  void store.usage.count(Date.now(), signal);
+  void store.usage.count(startedAt, signal);
   const bound = withPorts(config, registry.port, operationsServer?.port);
   if (log.format === 'pretty')
     process.stdout.write(banner(bound, { version, hostname: hostname() }));

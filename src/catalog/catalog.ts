@@ -21,6 +21,8 @@ export interface Member {
   readonly mediaType: string;
   /** Bytes; absent where the repository's upstream never told. */
   readonly size?: number | undefined;
+  /** Only a manifest of the repository says so: its upstream has not been asked. */
+  readonly claimed?: true | undefined;
 }
 
 /** A list fetched from an upstream (tags, referrers), and when. */
@@ -45,7 +47,10 @@ export interface Catalog {
   /** The tags on record, in ASCII order. */
   tags(repository: QualifiedName): Promise<Tag[]>;
 
-  /** Records that content belongs to a repository: a digest is not a permission. */
+  /**
+   * Records that content belongs to a repository: a digest is not a permission. A claim never
+   * replaces what is known already; what the upstream has said replaces a claim.
+   */
   link(repository: QualifiedName, kind: MemberKind, members: readonly Member[]): Promise<void>;
   linked(repository: QualifiedName, kind: MemberKind, digest: Digest): Promise<Member | undefined>;
 

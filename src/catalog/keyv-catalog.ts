@@ -172,14 +172,20 @@ export class KeyvCatalog implements Catalog {
     kind: MemberKind,
     member: Member,
   ): Promise<Member | undefined> {
-    const { digest, mediaType } = member;
+    const { digest, mediaType, claimed } = member;
     const key = memberKey(repository, kind, digest);
     const remembered = await this.#knowledge.recall<Member>(key, linkFreshness);
     const known = remembered?.value ?? (await this.#record.member(repository, kind, digest))?.value;
+    if (known !== undefined && claimed) return undefined;
     const size = member.size ?? known?.size;
-    const isKnown = known?.mediaType === mediaType && known.size === size;
+    const isKnown = known?.mediaType === mediaType && known.size === size && !known.claimed;
     if (isKnown) return undefined;
-    return size === undefined ? { digest, mediaType } : { digest, mediaType, size };
+    return {
+      digest,
+      mediaType,
+      ...(size === undefined ? {} : { size }),
+      ...(claimed ? { claimed } : {}),
+    };
   }
 
   #place(repository: QualifiedName): Place {

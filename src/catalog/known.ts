@@ -52,11 +52,17 @@ export const parseTag: Parse<TagRecord> = (raw) => {
 
 export const parseMember: Parse<Member> = (raw) => {
   if (!isObject(raw)) return undefined;
-  const { digest, mediaType, size } = raw;
+  const { digest, mediaType, size, claimed } = raw;
   if (typeof digest !== 'string' || !isDigest(digest)) return undefined;
   if (typeof mediaType !== 'string') return undefined;
-  if (size === undefined) return { digest, mediaType };
-  return isSize(size) ? { digest, mediaType, size } : undefined;
+  if (size !== undefined && !isSize(size)) return undefined;
+  return {
+    digest,
+    mediaType,
+    ...(size === undefined ? {} : { size }),
+    // What is not clearly more than a claim is none.
+    ...(claimed === undefined ? {} : { claimed: true }),
+  };
 };
 
 export const parseListing: Parse<Listing> = (raw) => {

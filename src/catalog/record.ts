@@ -119,9 +119,9 @@ export class CatalogRecord {
     members: readonly Member[],
     at: number,
   ): Promise<void> {
-    const files = members.map(({ digest, mediaType, size }) => ({
+    const files = members.map(({ digest, mediaType, size, claimed }) => ({
       path: this.layout.member(repository, kind, digest),
-      bytes: toLine({ mediaType, size }),
+      bytes: toLine({ mediaType, size, claimed }),
       mtime: at,
     }));
     return this.#write(repository, files);

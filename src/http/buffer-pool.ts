@@ -15,11 +15,15 @@ export const smallBuffer = 64 * 1024;
 /** Small buffers that are kept for reuse; beyond them they are left to the collector. */
 const keptSmall = 256;
 
+/** Bytes of shared memory that waiting sockets may hold; counted for each, though many share one. */
+const maxPinned = 64 * 1024 * 1024;
+
 export class BufferPool {
   readonly #budget: number;
   readonly #large: Buffer[] = [];
   readonly #small: Buffer[] = [];
   #largeBytes = 0;
+  #pinned = 0;
 
   /** @param budget bytes of large buffers, in use and kept together */
   constructor(budget: number) {
@@ -37,6 +41,19 @@ export class BufferPool {
       }
     }
     return this.#small.pop() ?? Buffer.allocUnsafeSlow(smallBuffer);
+  }
+
+  /**
+   * Whether memory that others share may be handed to the kernel: not while stalled clients hold
+   * much of it back from being freed.
+   */
+  get mayPin(): boolean {
+    return this.#pinned < maxPinned;
+  }
+
+  /** Notes that a socket holds (or, negative, no longer holds) bytes of shared memory. */
+  pin(bytes: number): void {
+    this.#pinned += bytes;
   }
 
   /** Takes a buffer back. Nothing may read or write it any more. */

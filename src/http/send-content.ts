@@ -93,6 +93,14 @@ class Sender {
     this.#finish();
   };
 
+  #break(): void {
+    const last = this.#segments.at(-1);
+    const isEndless = last !== undefined && !Buffer.isBuffer(last) && last.end === Infinity;
+    // For HTTP/1.0 the connection's end is such a body's end: only a reset shows that it is wrong.
+    if (isEndless && !this.#response.chunkedEncoding) this.#response.socket?.resetAndDestroy();
+    else this.#response.destroy();
+  }
+
   /** Reads and writes until it has to wait for one of the two. */
   readonly #step = (): void => {
     while (!this.#isOver && !this.#isReading && this.#inFlight < this.#limit) {
@@ -134,8 +142,13 @@ class Sender {
 
   #await(available: Promise<number>): void {
     this.#isReading = true;
+    // The silence is the upstream's, which has deadlines of its own; not the client's.
+    const { socket } = this.#response;
+    const stallTimeout = socket?.timeout ?? 0;
+    socket?.setTimeout(0);
     available.then(
       () => {
+        socket?.setTimeout(stallTimeout);
         if (this.#readEnded()) this.#step();
       },
       (error: unknown) => {
@@ -152,7 +165,8 @@ class Sender {
   }
 
   #sendSome(length: number): void {
-    const view = this.#pace.isSlow ? undefined : this.#reader.view(this.#position);
+    const isShared = !this.#pace.isSlow && this.#pool.mayPin;
+    const view = isShared ? this.#reader.view(this.#position) : undefined;
     if (view === undefined) {
       this.#read(length);
       return;
@@ -198,8 +212,10 @@ class Sender {
   /** @param pooled the buffer to give back once the kernel has the bytes */
   #write(bytes: Buffer, pooled: Buffer | undefined): void {
     const since = performance.now();
+    let pinned = 0;
     this.#sink.write(bytes, (error) => {
       this.#inFlight--;
+      this.#pool.pin(-pinned);
       if (pooled !== undefined) this.#pool.give(pooled);
       if (error) {
         this.#finish();
@@ -209,6 +225,10 @@ class Sender {
       this.#pace.wrote(bytes.length, performance.now() - since);
       this.#step();
     });
+    if (pooled === undefined && this.#sink.writableLength > 0) {
+      pinned = bytes.length;
+      this.#pool.pin(pinned);
+    }
   }
 
   #next(): void {
@@ -232,7 +252,7 @@ class Sender {
     this.#response.off('close', this.#onClose);
     const complete = this.#segment >= this.#segments.length && this.#failure === undefined;
     if (complete) this.#response.end();
-    else this.#response.destroy();
+    else this.#break();
     // A read that is still under way closes the reader when it comes back.
     if (!this.#isReading) this.#reader.close();
     const error = this.#failure;

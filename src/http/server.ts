@@ -1,7 +1,15 @@
 import { once } from 'node:events';
-import { createServer, STATUS_CODES, type RequestListener, type Server } from 'node:http';
+import {
+  createServer,
+  STATUS_CODES,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { RegistryError } from '../oci/errors.ts';
 
@@ -36,8 +44,15 @@ export class HttpServer {
     this.#server = server;
   }
 
-  /** Starts listening. Rejects with the system's error, such as EADDRINUSE. */
-  static async listen(listener: RequestListener, options: ServerOptions): Promise<HttpServer> {
+  /**
+   * Starts listening. Rejects with the system's error, such as EADDRINUSE.
+   * @param onError told of failures once it listens
+   */
+  static async listen(
+    listener: RequestListener,
+    options: ServerOptions,
+    onError: (error: Error) => void,
+  ): Promise<HttpServer> {
     const { host, port, tls, headersTimeout, keepAliveTimeout, stallTimeout, maxHeaderSize } =
       options;
     const settings = {
@@ -53,9 +68,20 @@ export class HttpServer {
         ? createServer(settings, listener)
         : createTlsServer({ ...settings, ...clientAuthentication(tls) }, listener);
     server.timeout = stallTimeout;
-    server.on('clientError', refuse);
+    const current = new WeakMap<Duplex, ServerResponse>();
+    server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+      current.set(request.socket, response);
+    });
+    server.on('clientError', (error, socket) => {
+      // In the middle of an answer, another one would be taken for a part of its body.
+      const response = current.get(socket);
+      if (response?.headersSent === true && !response.writableFinished) socket.destroy();
+      else refuse(error, socket);
+    });
     server.listen(host === undefined ? { port } : { host, port });
     await once(server, 'listening');
+    // A failing accept (no memory, no descriptor) costs that connection, not the process.
+    server.on('error', onError);
     return new HttpServer(server);
   }
 
@@ -89,7 +115,7 @@ function clientAuthentication({ ca, ...pair }: TlsOptions): object {
 }
 
 /** Answers what is no HTTP, or too much or too slow of it, in the form that clients of a registry know. */
-function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
+function refuse(error: NodeJS.ErrnoException, socket: Duplex): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;

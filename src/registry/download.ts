@@ -44,11 +44,11 @@ export interface DownloadEvents {
   ended(download: Download): void;
 }
 
-/** Attempts in a row that brought no new byte, after which a transfer is given up. */
-const maxFruitlessAttempts = 5;
+/** Milliseconds without a new byte after which a transfer is given up: a registry's restart is survived. */
+const patience = 60_000;
 
-/** Milliseconds before the attempt after the n-th failure. */
-const backoff = (failures: number): number => Math.min(100 * 2 ** (failures - 1), 2_000);
+/** Milliseconds before the attempt after the n-th failure in a row. */
+const backoff = (failures: number): number => Math.min(100 * 2 ** (failures - 1), 5_000);
 
 /** A blob on its way from an upstream into the store. */
 export class Download {
@@ -94,18 +94,26 @@ export class Download {
     return this.#failure;
   }
 
+  /** It was given up, and is about to end. */
+  get isCancelled(): boolean {
+    return this.#abort.signal.aborted;
+  }
+
   /** Gives the transfer up; the spool stays for the next one. */
   cancel(reason: RegistryError): void {
     this.#abort.abort(reason);
   }
 
   async #run(): Promise<void> {
+    let writer: BlobWriter | undefined;
     try {
-      const writer = await this.#store.create(this.digest, this.#abort.signal);
+      writer = await this.#store.create(this.digest, this.#abort.signal);
       this.blob.open(writer);
       await this.#fill(writer);
       await this.#finish(writer);
     } catch (error) {
+      // What a full disk holds of it would only keep the disk full.
+      if (isDiskFull(error)) await writer?.discard().catch(() => undefined);
       this.#fail(toRegistryError(error));
     }
     // In this order, and at once: nobody may join a download whose spool is about to close.
@@ -116,11 +124,14 @@ export class Download {
   async #fill(writer: BlobWriter): Promise<void> {
     const { signal } = this.#abort;
     if (await this.#isAllSpooled(writer)) return;
-    let fruitless = 0;
+    let asksForRest = true;
+    let failures = 0;
+    let lastProgress = performance.now();
     for (;;) {
       const before = writer.offset;
       try {
-        const resume = before > 0 ? { offset: before, etag: writer.origin.etag } : undefined;
+        const resume =
+          before > 0 && asksForRest ? { offset: before, etag: writer.origin.etag } : undefined;
         const { upstream, repository } = this.source;
         const fetched = await upstream.fetchBlob(repository, this.digest, resume, signal);
         await this.#accept(fetched, writer);
@@ -129,32 +140,21 @@ export class Download {
         throw new RegistryError('UPSTREAM_UNAVAILABLE', 'the upstream ended the blob early');
       } catch (error) {
         signal.throwIfAborted();
-        // The blob ends before our resume point: the length that was announced with it was a lie.
-        if (isRegistryError(error) && error.upstreamStatus === 416) await writer.discard();
-        if (isRegistryError(error, 'UPSTREAM_INVALID')) {
-          await this.#startOver(writer, error);
+        // Perhaps it is the range that is refused: then the whole is asked for, and skipped into.
+        asksForRest = !(before > 0 && asksForRest && refusesRange(error));
+        if (this.#state === 'opening') {
+          if (asksForRest) throw error;
           continue;
         }
-        // Before the first answer there is nothing to save: an honest error now is better.
-        if (this.#state === 'opening' || !isResumable(error)) throw error;
-        fruitless = writer.offset > before ? 1 : fruitless + 1;
-        if (fruitless > maxFruitlessAttempts) throw error;
-        await delay(backoff(fruitless), undefined, { signal });
+        if (writer.offset > before) {
+          lastProgress = performance.now();
+          failures = 0;
+        }
+        const pause = pauseAfter(error, ++failures);
+        if (pause === undefined || performance.now() + pause - lastProgress > patience) throw error;
+        await delay(pause, undefined, { signal }).catch(() => signal.throwIfAborted());
       }
     }
-  }
-
-  /**
-   * An answer that does not fit what is spooled. Where nobody has seen a byte of an old spool, that
-   * one is given up; else one of the two is wrong, and nobody can tell which.
-   */
-  async #startOver(writer: BlobWriter, error: RegistryError): Promise<void> {
-    if (this.#state === 'opening' && writer.offset > 0) {
-      await writer.restart();
-      return;
-    }
-    await writer.discard();
-    throw error;
   }
 
   /** A crash between the last byte and the commit leaves a whole spool; the upstream is only asked whether it has the blob. */
@@ -168,10 +168,15 @@ export class Download {
 
   /** Takes the headers of an answer: the size must agree with what readers were promised. */
   async #accept(fetched: FetchedBlob, writer: BlobWriter): Promise<void> {
-    const known = this.blob.size ?? writer.origin.size;
+    let known = this.blob.size ?? writer.origin.size;
     try {
       if (known !== undefined && fetched.size !== undefined && known !== fetched.size) {
-        throw new RegistryError('UPSTREAM_INVALID', 'the upstream changed the size of a blob');
+        // Of an old spool nobody has seen a byte yet.
+        if (this.#state !== 'opening' || fetched.offset > 0) {
+          throw new RegistryError('UPSTREAM_INVALID', 'the upstream changed the size of a blob');
+        }
+        await writer.restart();
+        known = undefined;
       }
       const size = known ?? fetched.size;
       await writer.setOrigin({ size, etag: fetched.etag });
@@ -228,7 +233,29 @@ export class Download {
   }
 }
 
-/** A connection that broke, stalled or was refused for now; not an answer that says no. */
-function isResumable(error: unknown): boolean {
-  return isRegistryError(error, 'UPSTREAM_UNAVAILABLE', 'UPSTREAM_TIMEOUT', 'TOOMANYREQUESTS');
+/** Milliseconds to wait before another attempt; undefined where the answer was a plain no. */
+function pauseAfter(error: unknown, failures: number): number | undefined {
+  if (!isRegistryError(error)) return undefined;
+  switch (error.code) {
+    case 'UPSTREAM_UNAVAILABLE':
+    case 'UPSTREAM_TIMEOUT':
+    case 'UPSTREAM_INVALID':
+    case 'TOOMANYREQUESTS':
+      return Math.max(backoff(failures), (error.retryAfter ?? 0) * 1000);
+    default:
+      return refusesRange(error) ? backoff(failures) : undefined;
+  }
+}
+
+/** Whether a request for the rest of a blob got an answer that one for the whole might not get. */
+function refusesRange(error: unknown): boolean {
+  if (!isRegistryError(error)) return false;
+  const { code, upstreamStatus } = error;
+  if (code === 'UPSTREAM_INVALID') return true;
+  return upstreamStatus !== undefined && ![401, 404, 429].includes(upstreamStatus);
+}
+
+function isDiskFull(error: unknown): boolean {
+  const { code } = (error ?? {}) as NodeJS.ErrnoException;
+  return code === 'ENOSPC' || code === 'EDQUOT';
 }

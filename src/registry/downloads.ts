@@ -53,7 +53,7 @@ export class Downloads {
   start(digest: Digest, source: DownloadSource): Download {
     const download = new Download(digest, source, this.#options.store, {
       idle: (idle) => {
-        if (this.#options.continueWithoutReaders || idle.state !== 'streaming') return;
+        if (this.#options.continueWithoutReaders || idle.state === 'verified') return;
         idle.cancel(new RegistryError('UNAVAILABLE', 'every client of the download has left'));
       },
       received: (from, bytes) => this.#options.observer.received(from, bytes),

@@ -1,10 +1,11 @@
-import type { Catalog, TagRecord } from '../catalog/catalog.ts';
+import type { Catalog, Member, TagRecord } from '../catalog/catalog.ts';
 import { SingleFlight } from '../lib/single-flight.ts';
 import { digestOf, splitDigest, type Digest } from '../oci/digest.ts';
 import { isRegistryError, RegistryError } from '../oci/errors.ts';
 import { parseManifest } from '../oci/manifest.ts';
 import { isDigestReference, type Reference, type Tag } from '../oci/reference.ts';
 import type { FetchedManifest } from '../upstream/upstream.ts';
+import { blobClaims, claims } from './claims.ts';
 import type { ManifestCache, StoredManifest } from './manifest-cache.ts';
 import type { Route } from './resolve-route.ts';
 
@@ -20,10 +21,16 @@ export interface ManifestFetcherOptions {
   readonly signal: AbortSignal;
 }
 
+export interface FetchResult {
+  readonly manifest: StoredManifest;
+  /** Whether it is on disk and on record now. */
+  readonly stored: boolean;
+}
+
 /** Fetches manifests from upstreams, one request for all who ask at a time, and keeps them. */
 export class ManifestFetcher {
   readonly #options: ManifestFetcherOptions;
-  readonly #running = new SingleFlight<StoredManifest>();
+  readonly #running = new SingleFlight<FetchResult>();
 
   constructor(options: ManifestFetcherOptions) {
     this.#options = options;
@@ -34,25 +41,36 @@ export class ManifestFetcher {
    * @throws RegistryError as the upstream's fetchManifest, or UPSTREAM_INVALID for what is no
    *   manifest or has another digest
    */
-  async fetch(
-    route: Route,
-    reference: Reference,
-  ): Promise<{ manifest: StoredManifest; joined: boolean }> {
+  async fetch(route: Route, reference: Reference): Promise<FetchResult & { joined: boolean }> {
     const key = `${route.key}@${reference}`;
     const joined = this.#running.has(key);
-    const manifest = await this.#running.run(key, () => this.#fetch(route, reference));
-    return { manifest, joined };
+    const result = await this.#running.run(key, () => this.#fetch(route, reference));
+    return { ...result, joined };
   }
 
-  /** Records that a tag names this manifest as of now. */
-  async putTag(route: Route, tag: Tag, manifest: StoredManifest): Promise<TagRecord> {
-    const { digest, mediaType, bytes } = manifest;
-    const record = { digest, mediaType, size: bytes.length, checkedAt: Date.now() };
+  /** Records that a tag names this digest as of now. */
+  async putTag(
+    route: Route,
+    tag: Tag,
+    { digest, mediaType, size }: Pick<TagRecord, 'digest' | 'mediaType' | 'size'>,
+  ): Promise<TagRecord> {
+    const record = { digest, mediaType, size, checkedAt: Date.now() };
     await this.#keep(route, tag, () => this.#options.catalog.putTag(route.key, tag, record));
     return record;
   }
 
-  async #fetch(route: Route, reference: Reference): Promise<StoredManifest> {
+  /** Records that a manifest belongs to a repository, as its upstream has said. */
+  async link(route: Route, member: Member): Promise<void> {
+    const { catalog } = this.#options;
+    await this.#keep(route, member.digest, () => catalog.link(route.key, 'manifests', [member]));
+  }
+
+  /** Forgets a tag that the upstream no longer has. */
+  async deleteTag(route: Route, tag: Tag): Promise<void> {
+    await this.#keep(route, tag, () => this.#options.catalog.deleteTag(route.key, tag));
+  }
+
+  async #fetch(route: Route, reference: Reference): Promise<FetchResult> {
     const { upstream } = route.remote;
     const { signal } = this.#options;
     const fetched = await upstream.fetchManifest(route.repository, reference, signal);
@@ -62,27 +80,31 @@ export class ManifestFetcher {
     const manifest = { digest, mediaType, bytes: fetched.bytes };
     // What is known is recorded before the answer goes out: the client's next request is for a
     // child or a blob, and has to find that it belongs here.
-    await this.#keep(route, reference, async () => {
+    const stored = await this.#keep(route, reference, async () => {
       const { catalog, cache } = this.#options;
       await Promise.all([
         cache.put(manifest),
         catalog.link(route.key, 'manifests', [
           { digest, mediaType, size: fetched.bytes.length },
-          ...parsed.manifests,
+          ...claims(parsed.manifests),
         ]),
-        catalog.link(route.key, 'blobs', parsed.blobs),
+        catalog.link(route.key, 'blobs', blobClaims(parsed.blobs)),
       ]);
     });
-    if (!isDigestReference(reference)) await this.putTag(route, reference, manifest);
-    return manifest;
+    if (!isDigestReference(reference)) {
+      await this.putTag(route, reference, { digest, mediaType, size: fetched.bytes.length });
+    }
+    return { manifest, stored };
   }
 
   /** A disk that refuses costs the next request a fetch, never this one its answer. */
-  async #keep(route: Route, reference: Reference, work: () => Promise<void>): Promise<void> {
+  async #keep(route: Route, reference: Reference, work: () => Promise<void>): Promise<boolean> {
     try {
       await work();
+      return true;
     } catch (error) {
       this.#options.observer.notStored(route, reference, error);
+      return false;
     }
   }
 }

@@ -1,10 +1,16 @@
 import type { TagRecord } from '../catalog/catalog.ts';
-import { toRegistryError, type RegistryError } from '../oci/errors.ts';
+import { isRegistryError, toRegistryError, type RegistryError } from '../oci/errors.ts';
 import type { FreshnessPolicy } from './remote.ts';
 
-/** Milliseconds for which a tag stays fresh; zero or less once it has to be checked. */
-export function freshFor(record: TagRecord, ttl: number, now: number): number {
-  return record.checkedAt + ttl - now;
+/** A time further ahead of the clock than this, in milliseconds, means that the clock was set back. */
+const maxClockSkew = 5_000;
+
+/**
+ * Milliseconds for which something stays fresh; zero or less once it has to be checked.
+ * @param confirmedAt when the upstream last said so, in milliseconds since the epoch
+ */
+export function freshFor(confirmedAt: number, ttl: number, now: number): number {
+  return confirmedAt > now + maxClockSkew ? 0 : confirmedAt + ttl - now;
 }
 
 /** What to do with a cached tag whose check failed. */
@@ -39,6 +45,17 @@ export function onFailedCheck(
     default:
       return 'fail';
   }
+}
+
+/** Whether an upstream could not be asked at all: it has not said no. */
+export function cannotBeAsked(error: unknown): boolean {
+  return isRegistryError(
+    error,
+    'UPSTREAM_OFFLINE',
+    'UPSTREAM_TIMEOUT',
+    'UPSTREAM_UNAVAILABLE',
+    'TOOMANYREQUESTS',
+  );
 }
 
 /** Whether a failure is the upstream's, so that what is cached may stand in. */

@@ -6,6 +6,7 @@ import type { BlobStore } from '../store/blob-store.ts';
 import { noteAbsence, refuseIfAbsent } from './absence.ts';
 import type { Download } from './download.ts';
 import type { Downloads } from './downloads.ts';
+import { cannotBeAsked } from './freshness.ts';
 import { withheld } from './growing-blob.ts';
 import { hit, type Outcome } from './outcome.ts';
 import type { Route } from './resolve-route.ts';
@@ -44,7 +45,8 @@ const unknownType = 'application/octet-stream';
  * Serves blobs: from the store, from a running download, or from the upstream.
  *
  * A digest is not a permission. A blob that came through one repository is served under another
- * only once that one's own manifests, or its own upstream, have said that it belongs there too.
+ * only once that one's own upstream has said that it belongs there too; while it cannot be asked,
+ * the word of that one's own manifests stands in.
  */
 export class BlobService {
   readonly #options: BlobServiceOptions;
@@ -67,14 +69,19 @@ export class BlobService {
       const running = downloads.running(digest);
       const ended = downloads.ended;
       const stored = running === undefined ? await this.#openStored(digest, member) : undefined;
-      if (stored !== undefined && member !== undefined) {
+      const isPermitted = member !== undefined && !member.claimed;
+      if (stored !== undefined && isPermitted) {
         return { reader: stored, outcome: confirmed ? since(started, 'revalidated') : hit };
       }
       stored?.close();
       const isForeign = running !== undefined && !isSourceOf(running, route);
-      if (member === undefined && (stored !== undefined || isForeign)) {
-        member = await this.#confirm(route, digest);
+      if (!isPermitted && (stored !== undefined || isForeign)) {
+        member = await this.#confirm(route, digest, member);
         confirmed = true;
+        continue;
+      }
+      if (running?.isCancelled === true) {
+        await running.ended;
         continue;
       }
       if (running !== undefined) {
@@ -100,14 +107,14 @@ export class BlobService {
     const member = await catalog.linked(route.key, 'blobs', digest);
     if (member === undefined) {
       await refuseIfAbsent(catalog, route, `blobs/${digest}`);
-    } else {
+    } else if (!member.claimed) {
       const size = await store.stat(digest);
       if (size !== undefined && isWhole(size, member)) return { size, outcome: hit };
       const running = downloads.running(digest)?.blob.size;
       if (running !== undefined) return { size: running, outcome: { kind: 'collapsed' } };
     }
     const started = performance.now();
-    const { size } = await this.#confirm(route, digest);
+    const { size } = await this.#confirm(route, digest, undefined);
     const outcome: Outcome = { ...since(started, 'miss'), stored: false };
     return { size: size ?? member?.size, outcome };
   }
@@ -141,13 +148,20 @@ export class BlobService {
     }
   }
 
-  /** Asks the repository's upstream whether it holds the blob, and remembers that it does. */
-  async #confirm(route: Route, digest: Digest): Promise<Member> {
+  /**
+   * Asks the repository's upstream whether it holds the blob, and remembers that it does.
+   * @param claim what stands in while the upstream cannot be asked
+   */
+  async #confirm(route: Route, digest: Digest, claim: Member | undefined): Promise<Member> {
     try {
       const { upstream } = route.remote;
       const { size } = await upstream.statBlob(route.repository, digest, this.#options.signal);
       return await this.#link(route, digest, size);
     } catch (error) {
+      if (claim !== undefined && cannotBeAsked(error)) {
+        const { mediaType, size } = claim;
+        return { digest, mediaType, size };
+      }
       throw await this.#explain(route, digest, error);
     }
   }
@@ -155,8 +169,8 @@ export class BlobService {
   async #link(route: Route, digest: Digest, size: number | undefined): Promise<Member> {
     const { catalog } = this.#options;
     const known = await catalog.linked(route.key, 'blobs', digest);
-    if (known !== undefined) return known;
-    const member = { digest, mediaType: unknownType, size };
+    const mediaType = known?.mediaType ?? unknownType;
+    const member = { digest, mediaType, size: size ?? known?.size };
     try {
       await catalog.link(route.key, 'blobs', [member]);
     } catch (error) {

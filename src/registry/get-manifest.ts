@@ -4,11 +4,11 @@ import type { Digest } from '../oci/digest.ts';
 import { isRegistryError, RegistryError, toRegistryError } from '../oci/errors.ts';
 import { isDigestReference, type Reference, type Tag } from '../oci/reference.ts';
 import { noteAbsence, refuseIfAbsent } from './absence.ts';
-import { freshFor, onFailedCheck } from './freshness.ts';
+import { cannotBeAsked, freshFor, onFailedCheck } from './freshness.ts';
 import type { ManifestCache, StoredManifest } from './manifest-cache.ts';
 import { hit, type Outcome } from './outcome.ts';
 import type { Route } from './resolve-route.ts';
-import type { ManifestFetcher } from './fetch-manifest.ts';
+import type { FetchResult, ManifestFetcher } from './fetch-manifest.ts';
 
 /** A manifest to be answered, whole. */
 export interface ManifestAnswer extends StoredManifest {
@@ -60,7 +60,9 @@ export class ManifestService {
     const member = await catalog.linked(route.key, 'manifests', digest);
     if (member !== undefined) {
       const stored = await cache.get(digest, member.mediaType);
-      if (stored !== undefined) return answer(stored, hit);
+      if (stored !== undefined) {
+        return member.claimed ? this.#confirmed(route, stored) : answer(stored, hit);
+      }
     }
     await refuseIfAbsent(catalog, route, `manifests/${digest}`);
     // Also where it is stored already, but through another repository: this one's upstream has
@@ -68,12 +70,31 @@ export class ManifestService {
     return this.#fetch(route, digest, () => fetcher.fetch(route, digest));
   }
 
+  /**
+   * What is stored because of another repository, and an index of this one names it too. A digest
+   * is not a permission: the upstream has the word, and the index stands in while it has none.
+   */
+  async #confirmed(route: Route, stored: StoredManifest): Promise<ManifestAnswer> {
+    const { catalog, fetcher, signal } = this.#options;
+    const { digest, mediaType, bytes } = stored;
+    const started = performance.now();
+    try {
+      await route.remote.upstream.resolve(route.repository, digest, signal);
+    } catch (error) {
+      if (cannotBeAsked(error)) return answer(stored, hit);
+      await noteAbsence(catalog, route, `manifests/${digest}`, error);
+      throw error;
+    }
+    await fetcher.link(route, { digest, mediaType, size: bytes.length });
+    return answer(stored, { kind: 'revalidated', upstreamMs: performance.now() - started });
+  }
+
   async #byTag(route: Route, tag: Tag): Promise<ManifestAnswer> {
     const { catalog, fetcher } = this.#options;
     const record = await catalog.tag(route.key, tag);
     const { policy } = route.remote;
     if (record !== undefined) {
-      const fresh = freshFor(record, policy.tagTtl(tag), Date.now());
+      const fresh = freshFor(record.checkedAt, policy.tagTtl(tag), Date.now());
       if (fresh > 0) {
         return this.#ofRecord(route, record, { kind: 'hit', ttl: Math.ceil(fresh / 1000) });
       }
@@ -89,17 +110,20 @@ export class ManifestService {
     const { policy } = route.remote;
     const started = performance.now();
     const running = this.#checks.run(`${route.key}:${tag}`, () => this.#check(route, tag, record));
-    const check = await withinBudget(running, policy.revalidateBudget);
+    const late = new RegistryError('UPSTREAM_TIMEOUT');
+    const mayBeStale = onFailedCheck(record, late, policy, Date.now()) === 'serve';
+    // Where nothing stale may stand in, a slow answer is better than none.
+    const check = mayBeStale ? await withinBudget(running, policy.revalidateBudget) : await running;
     const upstreamMs = performance.now() - started;
     if (check !== undefined && check.kind !== 'failed') {
       const ttl = Math.ceil(policy.tagTtl(tag) / 1000);
       return this.#ofRecord(route, check.record, { kind: check.kind, ttl, upstreamMs });
     }
     const now = Date.now();
-    const error = check?.error ?? new RegistryError('UPSTREAM_TIMEOUT');
+    const error = check?.error ?? late;
     switch (onFailedCheck(record, error, policy, now)) {
       case 'forget':
-        await this.#options.catalog.deleteTag(route.key, tag);
+        await this.#options.fetcher.deleteTag(route, tag);
         await noteAbsence(this.#options.catalog, route, `manifests/${tag}`, error);
         return undefined;
       case 'fail':
@@ -109,7 +133,7 @@ export class ManifestService {
         return this.#ofRecord(route, record, {
           kind: 'stale',
           age: Math.max(0, Math.floor((now - record.checkedAt) / 1000)),
-          ttl: Math.floor(freshFor(record, policy.tagTtl(tag), now) / 1000),
+          ttl: Math.floor(freshFor(record.checkedAt, policy.tagTtl(tag), now) / 1000),
           fwdStatus: error.upstreamStatus,
           detail: error.code,
           upstreamMs,
@@ -122,20 +146,32 @@ export class ManifestService {
    * the new manifest is fetched by its digest, so that a tag moving again in between does no harm.
    */
   async #check(route: Route, tag: Tag, record: TagRecord): Promise<Check> {
-    const { catalog, fetcher, signal } = this.#options;
+    const { fetcher, signal } = this.#options;
     try {
       const { digest } = await route.remote.upstream.resolve(route.repository, tag, signal);
       if (digest === record.digest) {
-        const confirmed = { ...record, checkedAt: Date.now() };
-        await catalog.putTag(route.key, tag, confirmed);
-        return { kind: 'revalidated', record: confirmed };
+        return { kind: 'revalidated', record: await fetcher.putTag(route, tag, record) };
       }
       // A registry that sends no digest with a HEAD has to be asked for the manifest itself.
-      const { manifest } = await fetcher.fetch(route, digest ?? tag);
+      const { manifest } = await this.#fetchMoved(route, tag, digest);
+      const { mediaType, bytes } = manifest;
+      const moved = { digest: manifest.digest, mediaType, size: bytes.length };
       const kind = manifest.digest === record.digest ? 'revalidated' : 'miss';
-      return { kind, record: await fetcher.putTag(route, tag, manifest) };
+      return { kind, record: await fetcher.putTag(route, tag, moved) };
     } catch (error) {
       return { kind: 'failed', error: toRegistryError(error) };
+    }
+  }
+
+  /** Only the tag's own 404 means that it is gone: the digest may have been replaced meanwhile. */
+  async #fetchMoved(route: Route, tag: Tag, digest: Digest | undefined): Promise<FetchResult> {
+    const { fetcher } = this.#options;
+    if (digest === undefined) return fetcher.fetch(route, tag);
+    try {
+      return await fetcher.fetch(route, digest);
+    } catch (error) {
+      if (!isRegistryError(error, 'MANIFEST_UNKNOWN', 'NAME_UNKNOWN')) throw error;
+      return fetcher.fetch(route, tag);
     }
   }
 
@@ -157,10 +193,11 @@ export class ManifestService {
   ): Promise<ManifestAnswer> {
     const started = performance.now();
     try {
-      const { manifest, joined } = await fetch();
+      const { manifest, joined, stored } = await fetch();
       const ttl = isDigestReference(reference) ? undefined : route.remote.policy.tagTtl(reference);
       return answer(manifest, {
         kind: joined ? 'collapsed' : 'miss',
+        stored,
         upstreamMs: performance.now() - started,
         ...(ttl === undefined ? {} : { ttl: Math.ceil(ttl / 1000) }),
       });

@@ -4,8 +4,9 @@ import { isDescriptor, type Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { isRegistryError } from '../oci/errors.ts';
 import { parseManifest } from '../oci/manifest.ts';
+import { claims } from './claims.ts';
 import { referrersTag } from '../oci/reference.ts';
-import { isUpstreamFailure } from './freshness.ts';
+import { freshFor, isUpstreamFailure } from './freshness.ts';
 import type { ManifestService } from './get-manifest.ts';
 import { hit, type Outcome } from './outcome.ts';
 import type { Route } from './resolve-route.ts';
@@ -38,13 +39,16 @@ export class ReferrerListService {
     const key = `referrers-${subject.replace(':', '-')}`;
     const known = readListing(await this.#catalog.listing(route.key, key));
     const ttl = route.remote.policy.tagTtl(referrersTag(subject));
-    if (known !== undefined && known.fetchedAt + ttl > Date.now()) {
+    if (known !== undefined && freshFor(known.fetchedAt, ttl, Date.now()) > 0) {
       return { manifests: known.value, outcome: hit };
+    }
+    if (known === undefined && (await this.#catalog.absent(route.key, key))) {
+      return { manifests: [], outcome: hit };
     }
     const started = performance.now();
     try {
       const manifests = await this.#running.run(`${route.key}@${subject}`, () =>
-        this.#fetch(route, subject, key),
+        this.#fetch(route, subject, key, known !== undefined),
       );
       return { manifests, outcome: { kind: 'miss', upstreamMs: performance.now() - started } };
     } catch (error) {
@@ -54,13 +58,27 @@ export class ReferrerListService {
     }
   }
 
-  async #fetch(route: Route, subject: Digest, key: string): Promise<readonly Descriptor[]> {
+  async #fetch(
+    route: Route,
+    subject: Digest,
+    key: string,
+    isOnRecord: boolean,
+  ): Promise<readonly Descriptor[]> {
     const { upstream } = route.remote;
     const listed = await upstream.listReferrers(route.repository, subject, this.#signal);
     const value = listed ?? (await this.#byTag(route, subject));
-    // What is listed belongs to the repository; what cannot be kept is asked for again.
+    if (value.length === 0 && !isOnRecord) {
+      // Clients may ask for the referrers of anything: "none" is not worth a file.
+      await this.#catalog.putAbsent(
+        route.key,
+        key,
+        route.remote.policy.tagTtl(referrersTag(subject)),
+      );
+      return value;
+    }
+    // What cannot be kept is asked for again.
     await Promise.all([
-      this.#catalog.link(route.key, 'manifests', value),
+      this.#catalog.link(route.key, 'manifests', claims(value)),
       this.#catalog.putListing(route.key, key, { value, fetchedAt: Date.now() }),
     ]).catch(() => undefined);
     return value;

@@ -1,7 +1,7 @@
 import type { Catalog, Listing } from '../catalog/catalog.ts';
 import { SingleFlight } from '../lib/single-flight.ts';
 import { isTag, type Tag } from '../oci/reference.ts';
-import { isUpstreamFailure } from './freshness.ts';
+import { freshFor, isUpstreamFailure } from './freshness.ts';
 import { hit, type Outcome } from './outcome.ts';
 import type { Route } from './resolve-route.ts';
 
@@ -32,7 +32,7 @@ export class TagListService {
   async list(route: Route): Promise<TagsAnswer> {
     const known = readListing(await this.#catalog.listing(route.key, listingKey));
     const ttl = route.remote.policy.tagTtl('latest' as Tag);
-    if (known !== undefined && known.fetchedAt + ttl > Date.now()) {
+    if (known !== undefined && freshFor(known.fetchedAt, ttl, Date.now()) > 0) {
       return { tags: known.value, outcome: hit };
     }
     const started = performance.now();

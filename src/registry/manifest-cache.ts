@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { digestOf, splitDigest, type Digest } from '../oci/digest.ts';
+import { maxManifestSize, parseManifest } from '../oci/manifest.ts';
 import type { BlobStore } from '../store/blob-store.ts';
 
 /** A manifest as it is answered. */
@@ -31,13 +32,12 @@ export class ManifestCache {
     return found === undefined || found.mediaType === mediaType ? found : { ...found, mediaType };
   }
 
-  /** What is in memory or in the store; bytes that rotted on the disk count as none. */
+  /** What is in memory or in the store; a layer, and bytes that rotted on the disk, count as none. */
   async get(digest: Digest, mediaType: string): Promise<StoredManifest | undefined> {
     const cached = this.peek(digest, mediaType);
     if (cached !== undefined) return cached;
-    const bytes = await this.#store.read(digest);
-    if (bytes === undefined) return undefined;
-    if (digestOf(bytes, splitDigest(digest).algorithm) !== digest) return undefined;
+    const bytes = await this.#store.read(digest, maxManifestSize);
+    if (bytes === undefined || !isIntact(bytes, digest)) return undefined;
     const stored = { digest, mediaType, bytes };
     this.#memory.set(digest, stored);
     return stored;
@@ -47,5 +47,15 @@ export class ManifestCache {
   async put(manifest: StoredManifest): Promise<void> {
     this.#memory.set(manifest.digest, manifest);
     await this.#store.put(manifest.digest, manifest.bytes);
+  }
+}
+
+function isIntact(bytes: Buffer, digest: Digest): boolean {
+  if (digestOf(bytes, splitDigest(digest).algorithm) !== digest) return false;
+  try {
+    parseManifest(bytes, undefined);
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -11,8 +11,8 @@ export interface BlobStore {
   stat(digest: Digest): Promise<number | undefined>;
   /** Opens a blob for reading, or gives undefined. The reader stays good when the blob is deleted. Close it. */
   open(digest: Digest): Promise<BlobReader | undefined>;
-  /** The whole of a small blob (a manifest), or undefined. */
-  read(digest: Digest): Promise<Buffer | undefined>;
+  /** The whole of a small blob (a manifest), or undefined where it is not here or has more bytes than `limit`. */
+  read(digest: Digest, limit: number): Promise<Buffer | undefined>;
   /** Commits a small blob in one go. The caller has verified the digest. */
   put(digest: Digest, bytes: Buffer): Promise<void>;
   /**

@@ -51,7 +51,9 @@ export class DiskBlobStore implements BlobStore {
     return FileReader.open(this.#layout.blob(digest));
   }
 
-  async read(digest: Digest): Promise<Buffer | undefined> {
+  async read(digest: Digest, limit: number): Promise<Buffer | undefined> {
+    const size = await this.stat(digest);
+    if (size === undefined || size > limit) return undefined;
     try {
       return await readFile(this.#layout.blob(digest));
     } catch (error) {

@@ -1,5 +1,5 @@
 import { read, writev } from 'node:fs';
-import { mkdir, open, readFile, rm, writeFile, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, readFile, rm, stat, writeFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { moveIntoPlace } from '../lib/atomic-file.ts';
@@ -24,7 +24,7 @@ export class SpoolWriter implements BlobWriter {
   readonly #layout: Layout;
   readonly #digest: Digest;
   readonly #folder: string;
-  readonly #file: FileHandle;
+  #file: FileHandle;
   readonly #usage: StoreUsage;
   #digester: Digester;
   #offset = 0;
@@ -95,13 +95,18 @@ export class SpoolWriter implements BlobWriter {
   async commit(): Promise<void> {
     const path = this.#layout.blob(this.#digest);
     await this.#file.sync();
+    const replaced = await stat(path).catch(() => undefined);
     await moveIntoPlace(join(this.#folder, 'data'), path);
-    this.#usage.added(this.#offset, 1);
+    this.#usage.added(this.#offset - (replaced?.size ?? 0), replaced === undefined ? 1 : 0);
     await rm(this.#folder, { recursive: true, force: true });
   }
 
   async restart(): Promise<void> {
-    await this.#file.truncate(0);
+    // A new file, not a shorter one: readers of an earlier download may still be reading the old.
+    await rm(join(this.#folder, 'data'), { force: true });
+    const old = this.#file;
+    this.#file = await open(join(this.#folder, 'data'), 'a+');
+    await old.close();
     this.#digester = new Digester(this.#digester.algorithm);
     this.#offset = 0;
     await this.setOrigin({});

@@ -48,7 +48,7 @@ export async function getBlob(
   const { upstream } = endpoint;
   const url = endpoint.locate(repository, `blobs/${digest}`);
   const headers = rangeHeaders(resume);
-  const request: OutgoingRequest = { kind: 'blob', method: 'GET', url, headers };
+  const request: OutgoingRequest = { kind: 'blob', method: 'GET', url, headers, bulk: true };
   const answer = await getFresh(endpoint, repository, request, signal);
   if (answer.status !== 200 && answer.status !== 206) {
     const subject = `${repository}@${digest}`;

@@ -15,6 +15,8 @@ export interface OutgoingRequest {
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** The answer may take minutes: it gets a connection of those that are there for that. */
+  readonly bulk?: true;
 }
 
 /** An answer of any status. Its body must be read or discarded, or the connection is lost. */
@@ -37,7 +39,7 @@ export interface TransportOptions extends DispatcherOptions {
 /** Sends single requests over HTTP/1.1 connections that are kept, directly or through a proxy. */
 export class Transport {
   readonly #options: TransportOptions;
-  /** Apart from the blobs, which may hold every connection of theirs for minutes. */
+  /** Apart from transfers of blobs, which may hold every connection of theirs for minutes. */
   readonly #small: Dispatchers;
   readonly #blobs: Dispatchers;
 
@@ -53,10 +55,12 @@ export class Transport {
    */
   async send(request: OutgoingRequest, signal: AbortSignal): Promise<Answer> {
     signal.throwIfAborted();
-    const { kind, method, url, headers, body } = request;
+    const { method, url, headers, body, bulk } = request;
     const started = performance.now();
+    const deadline = this.#deadline();
+    const until = AbortSignal.any([signal, deadline.signal]);
     try {
-      const dispatcher = (kind === 'blob' ? this.#blobs : this.#small).for(url);
+      const dispatcher = (bulk === true ? this.#blobs : this.#small).for(url);
       // undici heeds the signal only once a connection is there.
       const asked = dispatcher.request({
         origin: url.origin,
@@ -68,9 +72,9 @@ export class Transport {
           ...headers,
         },
         body: body ?? null,
-        signal,
+        signal: until,
       });
-      const response = await untilAborted(asked, signal);
+      const response = await untilAborted(asked, until);
       this.#report(request, response.statusCode, started);
       this.#reportRateLimit(response.headers);
       return {
@@ -87,11 +91,27 @@ export class Transport {
       // Our own deadline is news about the upstream; a client that left is not.
       if (isTimeout(signal.reason)) this.#report(request, 'timeout', started);
       throw signal.reason;
+    } finally {
+      deadline.clear();
     }
   }
 
   async close(): Promise<void> {
     await Promise.all([this.#small.destroy(), this.#blobs.destroy()]);
+  }
+
+  /**
+   * undici's deadlines begin with the connection that a request gets; this one holds as well for
+   * the wait for a connection, which others may keep busy.
+   */
+  #deadline(): { signal: AbortSignal; clear: () => void } {
+    const { connect, headers, idle } = this.#options.timeouts;
+    const controller = new AbortController();
+    const timer = setTimeout(
+      () => controller.abort(new DOMException('no connection came free in time', 'TimeoutError')),
+      connect + headers + idle,
+    );
+    return { signal: controller.signal, clear: () => clearTimeout(timer) };
   }
 
   #report(request: OutgoingRequest, status: number | 'timeout' | 'network', started: number): void {

@@ -34,7 +34,7 @@ export function blobStoreContract(name: string, open: () => Promise<BlobStoreHar
     it('has nothing that nobody put in', async () => {
       expect(await store.stat(digest)).toBeUndefined();
       expect(await store.open(digest)).toBeUndefined();
-      expect(await store.read(digest)).toBeUndefined();
+      expect(await store.read(digest, 1_000_000)).toBeUndefined();
       expect(await store.delete(digest)).toBe(false);
     });
 
@@ -42,9 +42,15 @@ export function blobStoreContract(name: string, open: () => Promise<BlobStoreHar
       const key = digestOf(content, algorithm);
       await store.put(key, content);
       expect(await store.stat(key)).toBe(content.length);
-      expect((await store.read(key))?.equals(content)).toBe(true);
+      expect((await store.read(key, 1_000_000))?.equals(content)).toBe(true);
       const again = await harness.reopen();
       expect((await drain((await again.open(key))!)).equals(content)).toBe(true);
+    });
+
+    it('reads nothing whole that is larger than asked for', async () => {
+      await store.put(digest, content);
+      expect(await store.read(digest, content.length - 1)).toBeUndefined();
+      expect(await store.read(digest, content.length)).toHaveLength(content.length);
     });
 
     it('shows nothing of a blob before its commit, and all of it afterwards', async () => {
@@ -54,7 +60,7 @@ export function blobStoreContract(name: string, open: () => Promise<BlobStoreHar
       expect(await store.stat(digest)).toBeUndefined();
       expect(writer.verify()).toBe(true);
       await writer.commit();
-      expect((await store.read(digest))?.equals(content)).toBe(true);
+      expect((await store.read(digest, 1_000_000))?.equals(content)).toBe(true);
       await writer.close();
     });
 
@@ -94,7 +100,7 @@ export function blobStoreContract(name: string, open: () => Promise<BlobStoreHar
       expect(second.verify()).toBe(true);
       await second.commit();
       await second.close();
-      expect((await store.read(digest))?.equals(content)).toBe(true);
+      expect((await store.read(digest, 1_000_000))?.equals(content)).toBe(true);
     });
 
     it('begins again where told to', async () => {

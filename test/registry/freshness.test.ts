@@ -14,9 +14,14 @@ const record: TagRecord = {
 };
 
 it('lets a tag be fresh for its time after the last check', () => {
-  expect(freshFor(record, 60_000, checkedAt)).toBe(60_000);
-  expect(freshFor(record, 60_000, checkedAt + 59_999)).toBe(1);
-  expect(freshFor(record, 60_000, checkedAt + 60_000)).toBe(0);
+  expect(freshFor(checkedAt, 60_000, checkedAt)).toBe(60_000);
+  expect(freshFor(checkedAt, 60_000, checkedAt + 59_999)).toBe(1);
+  expect(freshFor(checkedAt, 60_000, checkedAt + 60_000)).toBe(0);
+});
+
+it('does not believe a time that lies ahead, as after a clock was set back', () => {
+  expect(freshFor(checkedAt, 60_000, checkedAt - 4_000)).toBe(64_000);
+  expect(freshFor(checkedAt, 60_000, checkedAt - 3_600_000)).toBe(0);
 });
 
 describe('after a failed check', () => {

@@ -65,7 +65,7 @@ describe('a fresh tag', () => {
     await catalog.putTag(route(app).key, latest as never, { ...record, checkedAt: Date.now() });
     await writeFile(layout.blob(digest), 'rotten');
     expect((await get(app)).bytes.equals(bytes)).toBe(true);
-    expect((await store.read(digest))?.equals(bytes)).toBe(true);
+    expect((await store.read(digest, 1000))?.equals(bytes)).toBe(true);
   });
 });
 

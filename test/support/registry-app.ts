@@ -30,14 +30,18 @@ export async function startRegistryApp(policy: Partial<FreshnessPolicy> = {}) {
       requestFailed: (_context, error) => void failed.push(error),
     },
   });
-  const server = await HttpServer.listen(app, {
-    host: '127.0.0.1',
-    port: 0,
-    headersTimeout: 1_000,
-    keepAliveTimeout: 5_000,
-    stallTimeout: 10_000,
-    maxHeaderSize: 8_192,
-  });
+  const server = await HttpServer.listen(
+    app,
+    {
+      host: '127.0.0.1',
+      port: 0,
+      headersTimeout: 1_000,
+      keepAliveTimeout: 5_000,
+      stallTimeout: 10_000,
+      maxHeaderSize: 8_192,
+    },
+    (error) => void failed.push(error),
+  );
   return {
     ...scaffold,
     server,
