@@ -14,9 +14,9 @@ import { readVersion } from './cli/version.ts';
 import type { Config } from './config/config.ts';
 import { formatListen } from './config/listen.ts';
 import { createApp } from './http/app.ts';
-import { BufferPool } from './http/buffer-pool.ts';
 import { createOperationsApp } from './http/operations.ts';
 import { HttpServer } from './http/server.ts';
+import { BufferPool } from './lib/buffer-pool.ts';
 import { Downloads } from './registry/downloads.ts';
 import { ManifestFetcher } from './registry/fetch-manifest.ts';
 import { BlobService } from './registry/get-blob.ts';
@@ -47,8 +47,9 @@ async function serve(config: Config): Promise<void> {
   metrics.observeDroppedLogLines(() => writer.dropped);
   const stop = stopSignal();
 
+  const pool = new BufferPool(storage.send_buffers);
   const layout = new Layout(storage.directory);
-  const store = await DiskBlobStore.open(layout, storage.spool_ttl);
+  const store = await DiskBlobStore.open(layout, pool, storage.spool_ttl);
   const catalog = await createCatalog({
     directory: layout.root,
     redis: redisOptions(config),
@@ -66,6 +67,7 @@ async function serve(config: Config): Promise<void> {
   const { signal } = shutdown;
   const downloads = new Downloads({
     store,
+    pool,
     observer,
     continueWithoutReaders: storage.continue_downloads,
   });
@@ -82,7 +84,6 @@ async function serve(config: Config): Promise<void> {
     tags: new TagListService(catalog, signal),
     referrers: new ReferrerListService(catalog, manifests, signal),
     listRepositories: (only) => listRepositories(catalog, config.default_upstream, only),
-    pool: new BufferPool(storage.send_buffers),
     observer: createHttpObserver(metrics, logger, access),
   });
   const operationsApp = createOperationsApp({

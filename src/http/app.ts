@@ -6,7 +6,6 @@ import type { TagListService } from '../registry/list-tags.ts';
 import type { RouteTable } from '../registry/resolve-route.ts';
 import { getBase, getWelcome } from './base.ts';
 import { getBlob } from './blobs.ts';
-import type { BufferPool } from './buffer-pool.ts';
 import { errorHandler, notFound } from './error-handler.ts';
 import { getCatalog, getReferrers, getTags } from './lists.ts';
 import { getManifest } from './manifests.ts';
@@ -21,7 +20,6 @@ export interface AppOptions {
   readonly referrers: ReferrerListService;
   /** Names what is cached; limited to one upstream where one is given. */
   readonly listRepositories: (only: string | undefined) => Promise<string[]>;
-  readonly pool: BufferPool;
   readonly observer: HttpObserver;
 }
 

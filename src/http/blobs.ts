@@ -6,7 +6,6 @@ import { RegistryError } from '../oci/errors.ts';
 import type { BlobService } from '../registry/get-blob.ts';
 import type { Route, RouteTable } from '../registry/resolve-route.ts';
 import type { BlobReader } from '../store/blob-reader.ts';
-import type { BufferPool } from './buffer-pool.ts';
 import { commonHeaders, isNotModified } from './headers.ts';
 import { multipart } from './multipart.ts';
 import { parameterOf, routeOf } from './registry-request.ts';
@@ -16,7 +15,6 @@ import { sendContent, type Segment } from './send-content.ts';
 export interface BlobHandlerOptions {
   readonly table: RouteTable;
   readonly blobs: BlobService;
-  readonly pool: BufferPool;
 }
 
 /** What is answered: status, headers and the parts of the body. */
@@ -27,7 +25,7 @@ interface Plan {
 }
 
 /** `GET` and `HEAD /v2/<name>/blobs/<digest>` (distribution specification, "Pulling blobs"). */
-export function getBlob({ table, blobs, pool }: BlobHandlerOptions): RequestHandler {
+export function getBlob({ table, blobs }: BlobHandlerOptions): RequestHandler {
   const head = async (request: Request, context: RequestContext, route: Route, digest: Digest) => {
     const { size, outcome } = await blobs.stat(route, digest);
     context.outcome = outcome;
@@ -55,7 +53,7 @@ export function getBlob({ table, blobs, pool }: BlobHandlerOptions): RequestHand
       throw error;
     }
     response.writeHead(plan.status, { ...commonHeaders(request, context), ...plan.headers });
-    await send(response, reader, plan.segments, pool, context);
+    await send(response, reader, plan.segments, context);
   };
 }
 
@@ -105,10 +103,9 @@ async function send(
   response: ServerResponse,
   reader: BlobReader,
   segments: readonly Segment[],
-  pool: BufferPool,
   context: RequestContext,
 ): Promise<void> {
-  const result = await sendContent(response, reader, segments, pool);
+  const result = await sendContent(response, reader, segments);
   context.bytes = result.bytes;
   context.complete = result.complete;
   if (result.error !== undefined) throw result.error;

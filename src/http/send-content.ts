@@ -1,14 +1,14 @@
 import type { ServerResponse } from 'node:http';
 import type { Writable } from 'node:stream';
-import type { BlobReader } from '../store/blob-reader.ts';
-import { smallBuffer, type BufferPool } from './buffer-pool.ts';
-import { ClientPace } from './client-pace.ts';
+import { TLSSocket } from 'node:tls';
+import { largeBuffer } from '../lib/buffer-pool.ts';
+import type { BlobReader, Piece } from '../store/blob-reader.ts';
+import { ClientPace, paceOf } from './client-pace.ts';
 
 /*
- * The send loop. A swift client gets two large buffers: while the kernel takes one, the next is
- * read. Any other works with a single small one, so that a thousand slow clients hold little (see
- * client-pace). Where the bytes are in memory already, as for followers at the edge of a download,
- * that memory itself is written.
+ * The send loop: piece by piece from the reader to the socket. For a client that keeps up, the
+ * next piece is read while the kernel takes the last; any other has one at a time, so that a
+ * thousand slow clients hold little (see client-pace).
  *
  * The body goes to the socket itself: a write to the response is corked until the next tick, so
  * that the kernel never gets it at once.
@@ -18,9 +18,6 @@ import { ClientPace } from './client-pace.ts';
 
 /** Part of a response's body: bytes at hand, or a stretch of the content (`end` exclusive). */
 export type Segment = Buffer | { readonly start: number; readonly end: number };
-
-/** Writes that may be under way at once for a client that keeps up. */
-const maxInFlight = 2;
 
 /** How the sending of a body ended. */
 export interface SendResult {
@@ -41,19 +38,21 @@ export function sendContent(
   response: ServerResponse,
   reader: BlobReader,
   segments: readonly Segment[],
-  pool: BufferPool,
 ): Promise<SendResult> {
   return new Promise((resolve) => {
-    new Sender(response, reader, segments, pool, resolve).start();
+    new Sender(response, reader, segments, resolve).start();
   });
 }
+
+/** Writes that may be under way at once for a client that keeps up. */
+const maxInFlight = 2;
 
 class Sender {
   readonly #response: ServerResponse;
   readonly #sink: Writable;
+  readonly #pace: ClientPace;
   readonly #reader: BlobReader;
   readonly #segments: readonly Segment[];
-  readonly #pool: BufferPool;
   readonly #done: (result: SendResult) => void;
   #segment = 0;
   #position = 0;
@@ -61,7 +60,6 @@ class Sender {
   #inFlight = 0;
   /** A read, or a wait for bytes to arrive, is under way. */
   #isReading = false;
-  readonly #pace = new ClientPace();
   #failure: Error | undefined;
   #isOver = false;
 
@@ -69,23 +67,22 @@ class Sender {
     response: ServerResponse,
     reader: BlobReader,
     segments: readonly Segment[],
-    pool: BufferPool,
     done: (result: SendResult) => void,
   ) {
     this.#response = response;
     // A pipelined request has no socket yet, and a body of unknown length is framed in chunks.
     const { socket } = response;
     this.#sink = socket === null || response.chunkedEncoding ? response : socket;
+    this.#pace = socket === null ? new ClientPace() : paceOf(socket);
     this.#reader = reader;
     this.#segments = segments;
-    this.#pool = pool;
     this.#done = done;
   }
 
   start(): void {
     this.#response.once('close', this.#onClose);
     this.#response.flushHeaders();
-    this.#enter();
+    this.#enter(0);
     this.#step();
   }
 
@@ -93,51 +90,101 @@ class Sender {
     this.#finish();
   };
 
-  #break(): void {
-    const last = this.#segments.at(-1);
-    const isEndless = last !== undefined && !Buffer.isBuffer(last) && last.end === Infinity;
-    // For HTTP/1.0 the connection's end is such a body's end: only a reset shows that it is wrong.
-    if (isEndless && !this.#response.chunkedEncoding) this.#response.socket?.resetAndDestroy();
-    else this.#response.destroy();
+  get #mayGoOn(): boolean {
+    const limit = this.#pace.grade === 'swift' ? maxInFlight : 1;
+    return !this.#isOver && !this.#isReading && this.#inFlight < limit;
   }
 
   /** Reads and writes until it has to wait for one of the two. */
-  readonly #step = (): void => {
-    while (!this.#isOver && !this.#isReading && this.#inFlight < this.#limit) {
+  #step(): void {
+    while (this.#mayGoOn) {
       const segment = this.#segments[this.#segment];
       if (segment === undefined) {
         if (this.#inFlight === 0) this.#finish();
         return;
       }
       if (Buffer.isBuffer(segment)) {
-        this.#next();
-        this.#inFlight++;
-        this.#write(segment, undefined);
-        continue;
+        this.#enter(this.#segment + 1);
+        this.#write({ bytes: segment, release() {} });
+      } else if (this.#position >= segment.end) {
+        this.#enter(this.#segment + 1);
+      } else {
+        this.#proceed(segment.end);
       }
-      if (this.#position >= segment.end) {
-        this.#next();
-        continue;
-      }
-      const available = this.#reader.available(this.#position);
-      if (typeof available !== 'number') {
-        this.#await(available);
-        return;
-      }
-      if (available === 0) {
-        if (segment.end === Infinity) {
-          this.#next();
-          continue;
-        }
-        this.#fail(new Error('the content ended before its announced length'));
-        return;
-      }
-      this.#sendSome(Math.min(available, segment.end - this.#position));
+    }
+  }
+
+  /** Takes the next piece of the content, or waits for it. */
+  #proceed(end: number): void {
+    const available = this.#reader.available(this.#position);
+    if (typeof available !== 'number') {
+      this.#await(available);
+    } else if (available > 0) {
+      const piece = this.#next(Math.min(available, end - this.#position));
+      if (piece !== undefined) this.#send(piece);
+    } else if (end === Infinity) {
+      this.#enter(this.#segment + 1);
+    } else {
+      this.#fail(new Error('the content ended before its announced length'));
+    }
+  }
+
+  #next(max: number): Piece | undefined {
+    const most = Math.min(max, largeBuffer);
+    const piece = this.#reader.next(this.#position, most, this.#pace.grade, this.#onPiece);
+    if (piece === undefined) this.#isReading = true;
+    return piece;
+  }
+
+  readonly #onPiece = (error: Error | null, piece: Piece | undefined): void => {
+    if (!this.#readEnded()) {
+      piece?.release();
+    } else if (error !== null || piece === undefined) {
+      this.#fail(error ?? new Error('the content could not be read'));
+    } else {
+      this.#send(piece);
+      this.#step();
     }
   };
 
-  get #limit(): number {
-    return this.#pace.isSwift ? maxInFlight : 1;
+  #send(piece: Piece): void {
+    this.#position += piece.bytes.length;
+    // What has to be read next is read beside the write, which lasts as long as the kernel copies.
+    this.#inFlight++;
+    const ahead = this.#readAhead();
+    this.#inFlight--;
+    this.#write(piece);
+    if (ahead !== undefined) this.#send(ahead);
+  }
+
+  /** Begins to read the next piece of the same segment; gives it where it was in memory. */
+  #readAhead(): Piece | undefined {
+    const segment = this.#segments[this.#segment];
+    if (segment === undefined || Buffer.isBuffer(segment) || !this.#mayGoOn) return undefined;
+    const available = this.#reader.available(this.#position);
+    if (typeof available !== 'number') {
+      // Nothing to be read ahead. The loop comes back here, and meets the failure if that is why.
+      available.catch(() => undefined);
+      return undefined;
+    }
+    const length = Math.min(available, segment.end - this.#position);
+    return length > 0 ? this.#next(length) : undefined;
+  }
+
+  #write(piece: Piece): void {
+    this.#inFlight++;
+    const since = performance.now();
+    this.#sink.write(piece.bytes, (error) => {
+      this.#inFlight--;
+      piece.release();
+      if (error) {
+        this.#finish();
+        return;
+      }
+      this.#sent += piece.bytes.length;
+      this.#pace.wrote(piece.bytes.length, performance.now() - since);
+      this.#step();
+    });
   }
 
   #await(available: Promise<number>): void {
@@ -164,80 +211,9 @@ class Sender {
     return !this.#isOver;
   }
 
-  #sendSome(length: number): void {
-    const isShared = !this.#pace.isSlow && this.#pool.mayPin;
-    const view = isShared ? this.#reader.view(this.#position) : undefined;
-    if (view === undefined) {
-      this.#read(length);
-      return;
-    }
-    const bytes = view.length > length ? view.subarray(0, length) : view;
-    this.#position += bytes.length;
-    this.#inFlight++;
-    this.#write(bytes, undefined);
-  }
-
-  #read(length: number): void {
-    const buffer = this.#pool.take(this.#pace.isSwift && length > smallBuffer);
-    this.#isReading = true;
-    this.#reader.read(buffer, Math.min(length, buffer.length), this.#position, (error, count) => {
-      if (!this.#readEnded() || error !== null || count === 0) {
-        this.#pool.give(buffer);
-        if (!this.#isOver) this.#fail(error ?? new Error('the content is shorter than it was'));
-        return;
-      }
-      this.#position += count;
-      this.#inFlight++;
-      // The next read runs beside the write, which blocks for as long as the kernel copies.
-      this.#readAhead();
-      this.#write(count === buffer.length ? buffer : buffer.subarray(0, count), buffer);
-      this.#step();
-    });
-  }
-
-  #readAhead(): void {
-    const segment = this.#segments[this.#segment];
-    if (segment === undefined || Buffer.isBuffer(segment) || this.#inFlight >= this.#limit) return;
-    const available = this.#reader.available(this.#position);
-    if (typeof available !== 'number') {
-      // Asked again when the write is through; a failure meanwhile must not count as unhandled.
-      available.catch(() => undefined);
-      return;
-    }
-    if (this.#reader.view(this.#position) !== undefined) return;
-    const length = Math.min(available, segment.end - this.#position);
-    if (length > 0) this.#read(length);
-  }
-
-  /** @param pooled the buffer to give back once the kernel has the bytes */
-  #write(bytes: Buffer, pooled: Buffer | undefined): void {
-    const since = performance.now();
-    let pinned = 0;
-    this.#sink.write(bytes, (error) => {
-      this.#inFlight--;
-      this.#pool.pin(-pinned);
-      if (pooled !== undefined) this.#pool.give(pooled);
-      if (error) {
-        this.#finish();
-        return;
-      }
-      this.#sent += bytes.length;
-      this.#pace.wrote(bytes.length, performance.now() - since);
-      this.#step();
-    });
-    if (pooled === undefined && this.#sink.writableLength > 0) {
-      pinned = bytes.length;
-      this.#pool.pin(pinned);
-    }
-  }
-
-  #next(): void {
-    this.#segment++;
-    this.#enter();
-  }
-
-  #enter(): void {
-    const segment = this.#segments[this.#segment];
+  #enter(index: number): void {
+    this.#segment = index;
+    const segment = this.#segments[index];
     if (segment !== undefined && !Buffer.isBuffer(segment)) this.#position = segment.start;
   }
 
@@ -257,5 +233,16 @@ class Sender {
     if (!this.#isReading) this.#reader.close();
     const error = this.#failure;
     this.#done({ bytes: this.#sent, complete, ...(error === undefined ? {} : { error }) });
+  }
+
+  #break(): void {
+    const last = this.#segments.at(-1);
+    const isEndless = last !== undefined && !Buffer.isBuffer(last) && last.end === Infinity;
+    const { socket } = this.#response;
+    // For HTTP/1.0 the connection's end is such a body's end: only a reset shows that it is wrong.
+    // TLS has an end of its own, which is then missing (and its sockets cannot be reset).
+    const needsReset = isEndless && !this.#response.chunkedEncoding;
+    if (needsReset && !(socket instanceof TLSSocket)) socket?.resetAndDestroy();
+    else this.#response.destroy();
   }
 }

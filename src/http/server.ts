@@ -68,14 +68,15 @@ export class HttpServer {
         ? createServer(settings, listener)
         : createTlsServer({ ...settings, ...clientAuthentication(tls) }, listener);
     server.timeout = stallTimeout;
-    const current = new WeakMap<Duplex, ServerResponse>();
+    const latest = new WeakMap<Duplex, ServerResponse>();
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-      current.set(request.socket, response);
+      latest.set(request.socket, response);
     });
     server.on('clientError', (error, socket) => {
-      // In the middle of an answer, another one would be taken for a part of its body.
-      const response = current.get(socket);
-      if (response?.headersSent === true && !response.writableFinished) socket.destroy();
+      // In the middle of an answer, another one would be taken for a part of its body. Answers go
+      // out in the order of their requests: once the latest is out, all are.
+      const response = latest.get(socket);
+      if (response !== undefined && !response.writableFinished) socket.destroy();
       else refuse(error, socket);
     });
     server.listen(host === undefined ? { port } : { host, port });

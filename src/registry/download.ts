@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { BufferPool } from '../lib/buffer-pool.ts';
 import { isRegistryError, RegistryError, toRegistryError } from '../oci/errors.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
@@ -70,12 +71,18 @@ export class Download {
   #failure: RegistryError | undefined;
 
   /** Starts at once. */
-  constructor(digest: Digest, source: DownloadSource, store: BlobStore, events: DownloadEvents) {
+  constructor(
+    digest: Digest,
+    source: DownloadSource,
+    store: BlobStore,
+    pool: BufferPool,
+    events: DownloadEvents,
+  ) {
     this.digest = digest;
     this.source = source;
     this.#store = store;
     this.#events = events;
-    this.blob = new GrowingBlob(() => events.idle(this));
+    this.blob = new GrowingBlob(pool, () => events.idle(this));
     this.ready = new Promise((resolve, reject) => {
       this.#markReady = resolve;
       this.#failReady = reject;
@@ -170,7 +177,7 @@ export class Download {
   async #accept(fetched: FetchedBlob, writer: BlobWriter): Promise<void> {
     let known = this.blob.size ?? writer.origin.size;
     try {
-      if (known !== undefined && fetched.size !== undefined && known !== fetched.size) {
+      if (fetched.size !== undefined && !fits(fetched.size, known, writer.offset)) {
         // Of an old spool nobody has seen a byte yet.
         if (this.#state !== 'opening' || fetched.offset > 0) {
           throw new RegistryError('UPSTREAM_INVALID', 'the upstream changed the size of a blob');
@@ -231,6 +238,11 @@ export class Download {
     this.#failReady(failure);
     this.blob.fail(failure);
   }
+}
+
+/** Whether a blob's size agrees with the one that was `known`, and with the bytes that are there already. */
+function fits(size: number, known: number | undefined, spooled: number): boolean {
+  return spooled <= size && (known === undefined || known === size);
 }
 
 /** Milliseconds to wait before another attempt; undefined where the answer was a plain no. */

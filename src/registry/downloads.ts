@@ -1,3 +1,4 @@
+import type { BufferPool } from '../lib/buffer-pool.ts';
 import { RegistryError } from '../oci/errors.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { BlobStore } from '../store/blob-store.ts';
@@ -13,6 +14,8 @@ export interface DownloadObserver {
 
 export interface DownloadsOptions {
   readonly store: BlobStore;
+  /** Memory for what readers of running downloads read. */
+  readonly pool: BufferPool;
   readonly observer: DownloadObserver;
   /** Whether a fill goes on when its last reader has left. */
   readonly continueWithoutReaders: boolean;
@@ -51,7 +54,7 @@ export class Downloads {
 
   /** Starts a download; the caller has seen that none is running. */
   start(digest: Digest, source: DownloadSource): Download {
-    const download = new Download(digest, source, this.#options.store, {
+    const download = new Download(digest, source, this.#options.store, this.#options.pool, {
       idle: (idle) => {
         if (this.#options.continueWithoutReaders || idle.state === 'verified') return;
         idle.cancel(new RegistryError('UNAVAILABLE', 'every client of the download has left'));

@@ -105,16 +105,18 @@ export class BlobService {
   async stat(route: Route, digest: Digest): Promise<BlobFacts> {
     const { catalog, downloads, store } = this.#options;
     const member = await catalog.linked(route.key, 'blobs', digest);
-    if (member === undefined) {
-      await refuseIfAbsent(catalog, route, `blobs/${digest}`);
-    } else if (!member.claimed) {
-      const size = await store.stat(digest);
-      if (size !== undefined && isWhole(size, member)) return { size, outcome: hit };
+    if (member === undefined) await refuseIfAbsent(catalog, route, `blobs/${digest}`);
+    const held = member === undefined ? undefined : await store.stat(digest);
+    const isHeld = held !== undefined && isWhole(held, member);
+    if (member !== undefined && !member.claimed) {
+      if (isHeld) return { size: held, outcome: hit };
       const running = downloads.running(digest)?.blob.size;
       if (running !== undefined) return { size: running, outcome: { kind: 'collapsed' } };
     }
     const started = performance.now();
-    const { size } = await this.#confirm(route, digest, undefined);
+    // A claim stands in for the upstream only where a GET could then be answered.
+    const { size } = await this.#confirm(route, digest, isHeld ? member : undefined);
+    if (isHeld) return { size: held, outcome: since(started, 'revalidated') };
     const outcome: Outcome = { ...since(started, 'miss'), stored: false };
     return { size: size ?? member?.size, outcome };
   }

@@ -1,10 +1,8 @@
+import { largeBuffer, type BufferPool } from '../lib/buffer-pool.ts';
 import type { RegistryError } from '../oci/errors.ts';
 import type { BlobReader } from '../store/blob-reader.ts';
 import type { BlobWriter } from '../store/blob-writer.ts';
-import { blockSize, MemoryTail } from './memory-tail.ts';
-
-/** Readers from which on the newest bytes are kept in memory; fewer read the spool. */
-const manyReaders = 4;
+import { SharedBlocks } from '../store/shared-blocks.ts';
 
 /** Bytes by which the blob grows for each reader before all are woken: a wake-up has its price. */
 const batchPerReader = 10 * 1024;
@@ -20,7 +18,7 @@ export const withheld = 64 * 1024;
  * those at its edge. Closes the spool when the writer is done and the last reader has left.
  */
 export class GrowingBlob {
-  readonly #tail = new MemoryTail();
+  readonly #blocks: SharedBlocks;
   readonly #onIdle: () => void;
   #writer: BlobWriter | undefined;
   #size: number | undefined;
@@ -31,12 +29,17 @@ export class GrowingBlob {
   #complete = false;
   #failure: RegistryError | undefined;
   #waiting: (() => void)[] = [];
-  #readers = 0;
   #writerDone = false;
 
-  /** @param onIdle called whenever the last reader leaves while the writer is still at work */
-  constructor(onIdle: () => void) {
+  /**
+   * @param pool memory for what is read
+   * @param onIdle called whenever the last reader leaves while the writer is still at work
+   */
+  constructor(pool: BufferPool, onIdle: () => void) {
     this.#onIdle = onIdle;
+    this.#blocks = new SharedBlocks((buffer, length, position, done) => {
+      this.#writer!.read(buffer, length, position, done);
+    }, pool);
   }
 
   /** Bytes of the whole, once known. */
@@ -45,7 +48,7 @@ export class GrowingBlob {
   }
 
   get readers(): number {
-    return this.#readers;
+    return this.#blocks.readers;
   }
 
   /** Bytes that readers can have now. */
@@ -66,7 +69,7 @@ export class GrowingBlob {
 
   /** Notes that the spool has grown by this block, and now ends at `offset`. */
   grew(block: Buffer, offset: number): void {
-    if (this.#readers >= manyReaders) this.#tail.push(offset, block);
+    this.#blocks.push(block, offset);
     this.#show(offset);
   }
 
@@ -87,33 +90,29 @@ export class GrowingBlob {
   /** The writer has no more use for the spool. */
   writerDone(): void {
     this.#writerDone = true;
-    this.#tail.clear();
-    if (this.#readers === 0) this.#release();
+    if (this.readers === 0) this.#release();
   }
 
   /** A new reader; close it. */
   reader(): BlobReader {
-    this.#readers++;
+    this.#blocks.join();
     let closed = false;
     const close = (): void => {
       if (closed) return;
       closed = true;
-      this.#readers--;
-      if (this.#readers > 0) return;
+      this.#blocks.leave();
+      if (this.readers > 0) return;
       if (this.#writerDone) this.#release();
       else this.#onIdle();
     };
-    // oxlint-disable-next-line typescript/no-this-alias -- the getter below has a `this` of its own
-    const blob = this;
+    const sizeNow = (): number | undefined => this.#size;
     return {
       get size() {
-        return blob.#size;
+        return sizeNow();
       },
       available: (position) => this.available(position),
-      view: (position) => this.#tail.view(position, this.#visible),
-      read: (buffer, length, position, done) => {
-        this.#writer!.read(buffer, length, position, done);
-      },
+      next: (position, max, pace, done) =>
+        this.#blocks.next(position, max, this.#visible, pace, done),
       close,
     };
   }
@@ -133,7 +132,7 @@ export class GrowingBlob {
     const arrived = Math.min(offset, Math.max(0, end - withheld));
     if (arrived <= this.#arrived) return;
     this.#arrived = arrived;
-    const batch = Math.min(blockSize, this.#readers * batchPerReader);
+    const batch = Math.min(largeBuffer, this.readers * batchPerReader);
     if (this.#visible === 0 || arrived === end - withheld || arrived - this.#visible >= batch) {
       this.#publish();
     } else {

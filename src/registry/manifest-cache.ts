@@ -37,7 +37,7 @@ export class ManifestCache {
     const cached = this.peek(digest, mediaType);
     if (cached !== undefined) return cached;
     const bytes = await this.#store.read(digest, maxManifestSize);
-    if (bytes === undefined || !isIntact(bytes, digest)) return undefined;
+    if (bytes === undefined || !isIntact(bytes, digest, mediaType)) return undefined;
     const stored = { digest, mediaType, bytes };
     this.#memory.set(digest, stored);
     return stored;
@@ -50,10 +50,10 @@ export class ManifestCache {
   }
 }
 
-function isIntact(bytes: Buffer, digest: Digest): boolean {
+function isIntact(bytes: Buffer, digest: Digest, mediaType: string): boolean {
   if (digestOf(bytes, splitDigest(digest).algorithm) !== digest) return false;
   try {
-    parseManifest(bytes, undefined);
+    parseManifest(bytes, mediaType);
     return true;
   } catch {
     return false;

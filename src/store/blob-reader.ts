@@ -9,6 +9,22 @@ export type ReadAt = (
   done: (error: Error | null, bytesRead: number) => void,
 ) => void;
 
+/** Some bytes of a blob, in memory that others may share and that is used again once given back. */
+export interface Piece {
+  readonly bytes: Buffer;
+  /** To be called once, when nobody reads the bytes any more. */
+  release(): void;
+}
+
+/** Told of a piece that had to be read first. */
+export type PieceCallback = (error: Error | null, piece: Piece | undefined) => void;
+
+/**
+ * How well the one who reads keeps up, which decides how much memory it may hold:
+ * `new` not known yet, `swift` as much as there is, `slow` as little as possible.
+ */
+export type Pace = 'new' | 'swift' | 'slow';
+
 /**
  * Bytes at any position, some of which may still be on their way. The send loop reads committed
  * blobs and running downloads through this one interface.
@@ -22,12 +38,11 @@ export interface BlobReader {
    */
   available(position: number): number | Promise<number>;
   /**
-   * Bytes at `position` that happen to be in memory, shared and not to be changed; undefined
-   * where they have to be read. Never longer than `available(position)`.
+   * The next bytes at `position`: one at least and `max` at most, which must be available. At once
+   * where they are in memory; else undefined, and `done` is called once they have been read.
+   * One call at a time.
    */
-  view(position: number): Buffer | undefined;
-  /** `position + length` must be available. */
-  readonly read: ReadAt;
-  /** Ends the reading; to be called once, after the last read has come back. */
+  next(position: number, max: number, pace: Pace, done: PieceCallback): Piece | undefined;
+  /** Ends the reading; to be called once, when no call of `next` is under way. */
   close(): void;
 }

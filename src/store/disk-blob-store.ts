@@ -1,12 +1,13 @@
 import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../lib/atomic-file.ts';
+import type { BufferPool } from '../lib/buffer-pool.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { BlobReader } from './blob-reader.ts';
 import type { BlobStore } from './blob-store.ts';
 import type { BlobWriter } from './blob-writer.ts';
-import { FileReader } from './file-reader.ts';
 import type { Layout } from './layout.ts';
+import { OpenFile } from './open-file.ts';
 import { SpoolWriter } from './spool-writer.ts';
 import { StoreUsage } from './usage.ts';
 
@@ -14,19 +15,24 @@ import { StoreUsage } from './usage.ts';
 export class DiskBlobStore implements BlobStore {
   readonly usage: StoreUsage;
   readonly #layout: Layout;
+  readonly #pool: BufferPool;
+  /** Those that are being read. */
+  readonly #open = new Map<Digest, OpenFile>();
 
-  private constructor(layout: Layout) {
+  private constructor(layout: Layout, pool: BufferPool) {
     this.#layout = layout;
+    this.#pool = pool;
     this.usage = new StoreUsage(layout.blobs);
   }
 
   /**
    * Makes the folders and clears what a crash left behind: half-written files, and partial
    * downloads that nobody came back for.
+   * @param pool memory for what is read
    * @param spoolTtl milliseconds after its last byte that a partial download is kept
    * @throws the file system's error where the directory cannot be used
    */
-  static async open(layout: Layout, spoolTtl: number): Promise<DiskBlobStore> {
+  static async open(layout: Layout, pool: BufferPool, spoolTtl: number): Promise<DiskBlobStore> {
     await rm(layout.temporary, { recursive: true, force: true });
     for (const folder of [layout.temporary, layout.blobs, layout.spool, layout.repositories]) {
       await mkdir(folder, { recursive: true });
@@ -36,7 +42,7 @@ export class DiskBlobStore implements BlobStore {
     await writeFileAtomic(probe, 'yes', { tmpDir: layout.temporary });
     await rm(probe);
     await removeAbandoned(layout.spool, Date.now() - spoolTtl);
-    return new DiskBlobStore(layout);
+    return new DiskBlobStore(layout, pool);
   }
 
   async stat(digest: Digest): Promise<number | undefined> {
@@ -48,7 +54,10 @@ export class DiskBlobStore implements BlobStore {
   }
 
   async open(digest: Digest): Promise<BlobReader | undefined> {
-    return FileReader.open(this.#layout.blob(digest));
+    const opened = this.#open.get(digest) ?? (await this.#openFile(digest));
+    return opened?.reader(() => {
+      if (this.#open.get(digest) === opened) this.#open.delete(digest);
+    });
   }
 
   async read(digest: Digest, limit: number): Promise<Buffer | undefined> {
@@ -74,6 +83,7 @@ export class DiskBlobStore implements BlobStore {
   async delete(digest: Digest): Promise<boolean> {
     const size = await this.stat(digest);
     if (size === undefined) return false;
+    this.#open.delete(digest);
     try {
       await rm(this.#layout.blob(digest));
     } catch (error) {
@@ -81,6 +91,19 @@ export class DiskBlobStore implements BlobStore {
     }
     this.usage.added(-size, -1);
     return true;
+  }
+
+  async #openFile(digest: Digest): Promise<OpenFile | undefined> {
+    const opened = await OpenFile.open(this.#layout.blob(digest), this.#pool);
+    if (opened === undefined) return undefined;
+    const other = this.#open.get(digest);
+    if (other?.size === opened.size) {
+      // Somebody else was as quick.
+      opened.close();
+      return other;
+    }
+    this.#open.set(digest, opened);
+    return opened;
   }
 }
 

@@ -1,37 +1,30 @@
 import { expect, it } from '@jest/globals';
-import { BufferPool, largeBuffer, smallBuffer } from '../../src/http/buffer-pool.ts';
-import { ClientPace } from '../../src/http/client-pace.ts';
+import { ClientPace, paceOf } from '../../src/http/client-pace.ts';
 
 const MiB = 1024 * 1024;
 
 it('calls a client swift once it has taken more than the kernel would hide', () => {
   const pace = new ClientPace();
   pace.wrote(3 * MiB, 1);
-  expect([pace.isSwift, pace.isSlow]).toEqual([false, false]);
+  expect(pace.grade).toBe('new');
   pace.wrote(MiB, 1);
-  expect([pace.isSwift, pace.isSlow]).toEqual([true, false]);
+  expect(pace.grade).toBe('swift');
 });
 
 it('calls a client slow that lets a write wait, until it has made up for it', () => {
   const pace = new ClientPace();
   pace.wrote(8 * MiB, 1);
-  pace.wrote(largeBuffer, 300);
-  expect([pace.isSwift, pace.isSlow]).toEqual([false, true]);
+  pace.wrote(MiB / 2, 1_001);
+  expect(pace.grade).toBe('slow');
   pace.wrote(3 * MiB, 1);
-  expect(pace.isSlow).toBe(true);
+  expect(pace.grade).toBe('slow');
   pace.wrote(MiB, 1);
-  expect([pace.isSwift, pace.isSlow]).toEqual([true, false]);
+  expect(pace.grade).toBe('swift');
 });
 
-it('gives large buffers within the budget, and small ones beyond it or where none is wanted', () => {
-  const pool = new BufferPool(2 * largeBuffer);
-  const [first, second, third] = [pool.take(true), pool.take(true), pool.take(true)];
-  expect([first, second, third].map(({ length }) => length)).toEqual([
-    largeBuffer,
-    largeBuffer,
-    smallBuffer,
-  ]);
-  expect(pool.take(false)).toHaveLength(smallBuffer);
-  pool.give(first);
-  expect(pool.take(true)).toBe(first);
+it('remembers a connection from one request to the next', () => {
+  const connection = {};
+  paceOf(connection).wrote(4 * MiB, 1);
+  expect(paceOf(connection).grade).toBe('swift');
+  expect(paceOf({}).grade).toBe('new');
 });

@@ -3,11 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { digestOf } from '../../src/oci/digest.ts';
+import { BufferPool } from '../../src/lib/buffer-pool.ts';
 import { DiskBlobStore } from '../../src/store/disk-blob-store.ts';
 import { Layout } from '../../src/store/layout.ts';
 import { blobStoreContract } from '../contract/blob-store.ts';
 
 const hour = 3_600_000;
+const pool = new BufferPool(4 * 1024 * 1024);
 const { signal } = new AbortController();
 let data: string;
 let layout: Layout;
@@ -19,7 +21,7 @@ afterEach(() => rm(data, { recursive: true, force: true }));
 
 blobStoreContract('on disk', async () => {
   const own = await mkdtemp(join(tmpdir(), 'baleen-contract-'));
-  const open = () => DiskBlobStore.open(new Layout(own), hour);
+  const open = () => DiskBlobStore.open(new Layout(own), pool, hour);
   return {
     store: await open(),
     reopen: open,
@@ -28,7 +30,7 @@ blobStoreContract('on disk', async () => {
 });
 
 it('lies on disk as the architecture says', async () => {
-  const store = await DiskBlobStore.open(layout, hour);
+  const store = await DiskBlobStore.open(layout, pool, hour);
   const bytes = Buffer.from('hello');
   const digest = digestOf(bytes);
   await store.put(digest, bytes);
@@ -40,7 +42,7 @@ it('lies on disk as the architecture says', async () => {
 });
 
 it('clears half-written files and abandoned spools at the start, and keeps fresh spools', async () => {
-  await DiskBlobStore.open(layout, hour);
+  await DiskBlobStore.open(layout, pool, hour);
   await writeFile(join(layout.temporary, 'half'), 'half');
   const old = join(layout.spool, 'sha256-old');
   const fresh = join(layout.spool, 'sha256-fresh');
@@ -49,24 +51,24 @@ it('clears half-written files and abandoned spools at the start, and keeps fresh
   await writeFile(join(fresh, 'data'), 'x');
   const longAgo = new Date(Date.now() - 2 * hour);
   await utimes(join(old, 'data'), longAgo, longAgo);
-  await DiskBlobStore.open(layout, hour);
+  await DiskBlobStore.open(layout, pool, hour);
   expect(await readdir(layout.temporary)).toEqual([]);
   expect(await readdir(layout.spool)).toEqual(['sha256-fresh']);
 });
 
 it('cannot be opened where its folder is a file', async () => {
   await writeFile(layout.root, 'in the way');
-  await expect(DiskBlobStore.open(layout, hour)).rejects.toMatchObject({
+  await expect(DiskBlobStore.open(layout, pool, hour)).rejects.toMatchObject({
     code: expect.stringMatching(/ENOTDIR|EEXIST/),
   });
 });
 
 it('counts what it holds, what was there and what is new, each once', async () => {
-  const before = await DiskBlobStore.open(layout, hour);
+  const before = await DiskBlobStore.open(layout, pool, hour);
   for (const text of ['one', 'two', 'three']) {
     await before.put(digestOf(Buffer.from(text)), Buffer.from(text));
   }
-  const store = await DiskBlobStore.open(layout, hour);
+  const store = await DiskBlobStore.open(layout, pool, hour);
   // A file's change time has the kernel's granularity, some milliseconds.
   await new Promise((resolve) => setTimeout(resolve, 20));
   const startedAt = Date.now();

@@ -1,5 +1,4 @@
 import { createApp } from '../../src/http/app.ts';
-import { BufferPool } from '../../src/http/buffer-pool.ts';
 import type { RequestSummary } from '../../src/http/observer.ts';
 import { HttpServer } from '../../src/http/server.ts';
 import { ReferrerListService } from '../../src/registry/list-referrers.ts';
@@ -24,7 +23,6 @@ export async function startRegistryApp(policy: Partial<FreshnessPolicy> = {}) {
     tags: new TagListService(catalog, signal),
     referrers: new ReferrerListService(catalog, manifests, signal),
     listRepositories: (only) => listRepositories(catalog, 'docker.io', only),
-    pool: new BufferPool(4 * 1024 * 1024),
     observer: {
       requestEnded: (summary) => void ended.push(summary),
       requestFailed: (_context, error) => void failed.push(error),

@@ -9,7 +9,8 @@ import { ManifestService } from '../../src/registry/get-manifest.ts';
 import { ManifestCache } from '../../src/registry/manifest-cache.ts';
 import type { FreshnessPolicy, Remote } from '../../src/registry/remote.ts';
 import { RouteTable, type Route } from '../../src/registry/resolve-route.ts';
-import type { BlobReader } from '../../src/store/blob-reader.ts';
+import { BufferPool } from '../../src/lib/buffer-pool.ts';
+import type { BlobReader, Pace, Piece } from '../../src/store/blob-reader.ts';
 import { DiskBlobStore } from '../../src/store/disk-blob-store.ts';
 import { Layout } from '../../src/store/layout.ts';
 import { FakeUpstream } from './fake-upstream.ts';
@@ -28,7 +29,8 @@ export const policy: FreshnessPolicy = {
 export async function createScaffold(overrides: Partial<FreshnessPolicy> = {}) {
   const data = await mkdtemp(join(tmpdir(), 'baleen-test-'));
   const layout = new Layout(data);
-  const store = await DiskBlobStore.open(layout, 3_600_000);
+  const pool = new BufferPool(4 * 1024 * 1024);
+  const store = await DiskBlobStore.open(layout, pool, 3_600_000);
   const catalog = await createCatalog({
     directory: layout.root,
     observer: { error() {}, up() {} },
@@ -57,7 +59,7 @@ export async function createScaffold(overrides: Partial<FreshnessPolicy> = {}) {
     received() {},
     downloadEnded() {},
   };
-  const downloads = new Downloads({ store, observer, continueWithoutReaders: true });
+  const downloads = new Downloads({ store, pool, observer, continueWithoutReaders: true });
   const blobs = new BlobService({ catalog, store, downloads, observer, signal });
   const cache = new ManifestCache(store, 1024 * 1024);
   const fetcher = new ManifestFetcher({ catalog, cache, observer, signal });
@@ -90,21 +92,28 @@ export async function drain(reader: BlobReader): Promise<Buffer> {
     for (let position = 0; ;) {
       const available = await reader.available(position);
       if (available === 0) return Buffer.concat(parts);
-      const part = reader.view(position) ?? (await readSome(reader, available, position));
-      parts.push(part);
-      position += part.length;
+      const piece = await nextPiece(reader, position, available);
+      parts.push(Buffer.from(piece.bytes));
+      position += piece.bytes.length;
+      piece.release();
     }
   } finally {
     reader.close();
   }
 }
 
-function readSome(reader: BlobReader, available: number, position: number): Promise<Buffer> {
-  const buffer = Buffer.alloc(Math.min(available, 64 * 1024));
+/** The next piece, whether it is in memory or has to be read. Release it. */
+export function nextPiece(
+  reader: BlobReader,
+  position: number,
+  max: number,
+  pace: Pace = 'swift',
+): Promise<Piece> {
   return new Promise((resolve, reject) => {
-    reader.read(buffer, buffer.length, position, (error, count) => {
-      if (error === null) resolve(buffer.subarray(0, count));
-      else reject(error);
+    const piece = reader.next(position, max, pace, (error, read) => {
+      if (read === undefined) reject(error ?? new Error('no piece'));
+      else resolve(read);
     });
+    if (piece !== undefined) resolve(piece);
   });
 }
