@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { digestOf } from '../../src/oci/digest.ts';
+import { digestOf, type Digest } from '../../src/oci/digest.ts';
 import { RegistryError } from '../../src/oci/errors.ts';
 import { createScaffold, drain, type Scaffold } from '../support/scaffold.ts';
 
@@ -288,4 +288,34 @@ it('treats a stored file that was cut short as a miss', async () => {
   const { reader, outcome } = await blobs.open(route(app), digest);
   expect(outcome.kind).toBe('miss');
   expect((await drain(reader)).equals(content)).toBe(true);
+});
+
+describe('a size that is wrong on record', () => {
+  const layer = (digest: Digest) => ({ digest, mediaType: 'application/x-tar', size: 7 });
+  const pull = async (digest: Digest): Promise<string> => {
+    const { blobs, route, downloads } = scaffold;
+    const { reader, outcome } = await blobs.open(route(app), digest);
+    expect((await drain(reader)).equals(content)).toBe(true);
+    await downloads.running(digest)?.ended;
+    return outcome.kind;
+  };
+
+  it('is corrected by the first transfer where a manifest gave it', async () => {
+    const { hub, catalog, route } = scaffold;
+    const digest = hub.addBlob(app, content);
+    await catalog.link(route(app).key, 'blobs', [{ ...layer(digest), claimed: true }]);
+    expect([await pull(digest), await pull(digest)]).toEqual(['miss', 'hit']);
+    expect(scaffold.store.usage).toMatchObject({ bytes: content.length, blobs: 1 });
+  });
+
+  it('costs one transfer, and the blob counts once', async () => {
+    const { hub, catalog, route } = scaffold;
+    const digest = hub.addBlob(app, content);
+    await pull(digest);
+    await catalog.link(route(app).key, 'blobs', [layer(digest)]);
+    const kinds = [await pull(digest), await pull(digest)];
+    expect(kinds).toEqual(['miss', 'hit']);
+    expect(hub.count('fetchBlob')).toBe(2);
+    expect(scaffold.store.usage).toMatchObject({ bytes: content.length, blobs: 1 });
+  });
 });

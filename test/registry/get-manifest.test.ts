@@ -145,6 +145,36 @@ describe('a tag that is due for a check', () => {
     expect(stale).toEqual([`latest ${code}`]);
   });
 
+  it('that moves again between the question and the fetch is fetched by its name, and stays', async () => {
+    const { hub, catalog, route } = scaffold;
+    hub.addManifest(app, 'latest', image('one'));
+    await get(app);
+    const { digest } = hub.addManifest(app, 'latest', image('two'));
+    const resolved = await hub.resolve(app, 'latest');
+    hub.resolve = () => Promise.resolve(resolved);
+    hub.manifests.delete(`${app}@${digest}`);
+    const { bytes } = hub.addManifest(app, 'latest', image('three'));
+    hub.calls.length = 0;
+    const answer = await get(app);
+    expect(answer.bytes.equals(bytes)).toBe(true);
+    expect(answer.outcome.kind).toBe('miss');
+    expect(hub.calls).toEqual([`fetchManifest ${app} ${digest}`, `fetchManifest ${app} latest`]);
+    expect(await catalog.tags(route(app).key)).toEqual(['latest']);
+    expect(await catalog.absent(route(app).key, 'manifests/latest')).toBe(false);
+  });
+
+  it('is served after its check although the record cannot be written', async () => {
+    const { hub, catalog, notStored } = scaffold;
+    const { bytes } = hub.addManifest(app, 'latest', image('one'));
+    await get(app);
+    const failure = new RegistryError('UNKNOWN', 'the file system is read-only');
+    catalog.putTag = () => Promise.reject(failure);
+    const answer = await get(app);
+    expect(answer.bytes.equals(bytes)).toBe(true);
+    expect(answer.outcome.kind).toBe('revalidated');
+    expect(notStored).toEqual([failure]);
+  });
+
   it('is gone where the upstream says so', async () => {
     const { hub, catalog, route } = scaffold;
     hub.addManifest(app, 'latest', image('one'));
@@ -184,4 +214,28 @@ it('answers with what is cached when the check takes longer than its budget, and
   while ((await catalog.tag(route(app).key, latest as never))?.digest !== digest) {
     await new Promise(setImmediate);
   }
+});
+
+it('waits for a check that takes longer than its budget where nothing stale may be served', async () => {
+  await start({ tagTtl: () => 0, staleIfError: 0, revalidateBudget: 20 });
+  const { hub, catalog, route } = scaffold;
+  const { digest, bytes } = hub.addManifest(app, 'latest', image('one'));
+  await get(app);
+  const record = { digest, mediaType: mediaTypes.ociManifest, size: bytes.length };
+  const checkedAt = Date.now() - 1000;
+  await catalog.putTag(route(app).key, latest as never, { ...record, checkedAt });
+  hub.gate = new Promise((resolve) => setTimeout(resolve, 100));
+  expect((await get(app)).outcome.kind).toBe('revalidated');
+});
+
+it('asks again for a tag that was checked in the future, as after the clock was set back', async () => {
+  await start();
+  const { hub, catalog, route } = scaffold;
+  const { digest, bytes } = hub.addManifest(app, 'latest', image('one'));
+  await get(app);
+  const record = { digest, mediaType: mediaTypes.ociManifest, size: bytes.length };
+  const checkedAt = Date.now() + 86_400_000;
+  await catalog.putTag(route(app).key, latest as never, { ...record, checkedAt });
+  expect((await get(app)).outcome).toMatchObject({ kind: 'revalidated', ttl: 60 });
+  expect((await get(app)).outcome.kind).toBe('hit');
 });

@@ -41,6 +41,8 @@ export class FakeUpstream implements Upstream {
   readonly plays: Play[] = [];
   /** Thrown by every call while it is set. */
   failure: RegistryError | undefined;
+  /** Thrown by every transfer that does not start at the first byte. */
+  rangeFailure: RegistryError | undefined;
   /** Awaited by every call. */
   gate: Promise<void> | undefined;
   sendsDigest = true;
@@ -99,12 +101,14 @@ export class FakeUpstream implements Upstream {
     signal: AbortSignal,
   ): Promise<FetchedBlob> {
     await this.#begin('fetchBlob', repository, `${digest}+${resume?.offset ?? 0}`);
+    signal.throwIfAborted();
+    if (resume !== undefined && this.rangeFailure !== undefined) throw this.rangeFailure;
     const play = this.plays.shift() ?? {};
     if (play.fails !== undefined) throw play.fails;
     const bytes = play.bytes ?? this.#blob(repository, digest);
     const offset = play.ignoresRange ? 0 : (resume?.offset ?? 0);
     const size = play.hidesSize ? undefined : bytes.length;
-    const body = Readable.from(playBody(bytes, offset, play), { objectMode: false });
+    const body = Readable.from(playBody(bytes, offset, play, signal), { objectMode: false });
     signal.addEventListener('abort', () => body.destroy(signal.reason as Error), { once: true });
     return { size, offset, etag: '"x"', body };
   }
@@ -148,14 +152,27 @@ export class FakeUpstream implements Upstream {
   }
 }
 
-async function* playBody(bytes: Buffer, offset: number, play: Play): AsyncGenerator<Buffer> {
+async function* playBody(
+  bytes: Buffer,
+  offset: number,
+  play: Play,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer> {
   const end = Math.min(bytes.length, play.cutAfter ?? bytes.length);
   const step = 16 * 1024;
   for (let position = offset; position < end; position += step) {
-    if (position + step >= end) await play.until;
+    // A generator that waits cannot be ended from outside.
+    if (position + step >= end) await Promise.race([play.until, aborted(signal)]);
     yield bytes.subarray(position, Math.min(position + step, end));
   }
   if (play.cutAfter !== undefined) {
     throw new RegistryError('UPSTREAM_UNAVAILABLE', 'the connection broke');
   }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 }

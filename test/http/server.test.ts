@@ -1,0 +1,139 @@
+import { randomBytes } from 'node:crypto';
+import type { RequestListener, Server } from 'node:http';
+import { describe, expect, it } from '@jest/globals';
+import { sendContent, type SendResult } from '../../src/http/send-content.ts';
+import { HttpServer, type ServerOptions } from '../../src/http/server.ts';
+import { FakeReader } from '../support/fake-reader.ts';
+import { openSocket, rawGet, readAnswer } from '../support/raw-request.ts';
+import { testResources } from '../support/resources.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const resources = testResources();
+const errors: Error[] = [];
+
+async function listen(
+  listener: RequestListener,
+  overrides: Partial<ServerOptions> = {},
+): Promise<HttpServer> {
+  const options: ServerOptions = {
+    host: '127.0.0.1',
+    port: 0,
+    headersTimeout: 300,
+    keepAliveTimeout: 5_000,
+    stallTimeout: 10_000,
+    maxHeaderSize: 8_192,
+    ...overrides,
+  };
+  errors.length = 0;
+  const server = await HttpServer.listen(listener, options, (error) => errors.push(error));
+  resources.defer(() => server.drain(0));
+  return server;
+}
+
+describe('an answer under way', () => {
+  const head = 'GET / HTTP/1.1\r\nHost: x\r\n';
+  const half = 'half of it';
+
+  /** Says these requests to a server that answers none of them to its end, then `more`; gives what comes back. */
+  const talk = async (requests: string, more: string): Promise<string> => {
+    let asked = 0;
+    const server = await listen((_request, response) => {
+      // Of pipelined requests only the first has a socket to write to.
+      if (++asked > 1) return;
+      response.writeHead(200, { 'content-length': 1_000 });
+      response.write(half);
+    });
+    const socket = openSocket(server.port);
+    resources.defer(() => void socket.destroy());
+    let text = '';
+    socket.on('data', (part: Buffer) => {
+      if (!text.includes(half) && more !== '') {
+        void waitFor('the requests', () => asked === requests.split('GET').length - 1).then(() =>
+          socket.write(more),
+        );
+      }
+      text += part.toString('latin1');
+    });
+    socket.write(requests);
+    await new Promise((resolve) => socket.once('close', resolve));
+    return text;
+  };
+
+  it.each([
+    ['a body of its request that never comes', `${head}Content-Length: 5\r\n\r\n`, ''],
+    ['garbage behind the request', `${head}\r\n`, 'garbage\r\n\r\n'],
+    ['garbage behind a second request', `${head}\r\n${head}\r\n`, 'garbage\r\n\r\n'],
+    ['a head that is too large', `${head}\r\n`, `${head}X: ${'x'.repeat(10_000)}\r\n\r\n`],
+  ])('is broken off, with no second one inside it, by %s', async (_what, requests, more) => {
+    const text = await talk(requests, more);
+    expect(text.match(/HTTP\/1\.1/g)).toHaveLength(1);
+    expect(text.endsWith(`\r\n\r\n${half}`)).toBe(true);
+  });
+
+  it('that is out stays whole, and what is no HTTP behind it gets a 400', async () => {
+    const server = await listen((_request, response) => response.end('all of it'));
+    const socket = openSocket(server.port);
+    const answer = readAnswer(socket);
+    socket.write(`${head}\r\n`);
+    socket.once('data', () => socket.write('garbage\r\n\r\n'));
+    const { head: first, body } = await answer;
+    expect(first).toMatch(/^HTTP\/1\.1 200 /);
+    expect(body).toMatch(/^all of itHTTP\/1\.1 400 [\s\S]*"REQUEST_INVALID"/);
+  });
+});
+
+describe('a connection on which nothing moves', () => {
+  const content = randomBytes(32 * 1024 * 1024);
+  const send = (reader: FakeReader) => {
+    const sent = Promise.withResolvers<SendResult>();
+    const listener: RequestListener = (_request, response) => {
+      response.writeHead(200, { 'content-length': reader.size });
+      sent.resolve(sendContent(response, reader, [{ start: 0, end: reader.size }]));
+    };
+    return { listener, sent: sent.promise };
+  };
+
+  it('is kept while it is the content that is waited for, however long', async () => {
+    const reader = new FakeReader(content.subarray(0, 100_000), 1_000);
+    const { listener, sent } = send(reader);
+    const server = await listen(listener, { stallTimeout: 200 });
+    const answer = rawGet(server.port, '/');
+    await waitFor('the wait', () => reader.isWaitedFor);
+    await new Promise((resolve) => setTimeout(resolve, 800));
+    reader.arrive(reader.size);
+    expect(await sent).toEqual({ bytes: reader.size, complete: true });
+    const { body } = await answer;
+    expect(Buffer.from(body, 'latin1').equals(reader.content)).toBe(true);
+  });
+
+  it('is cut where its client has stopped reading, also after a wait for the content', async () => {
+    const reader = new FakeReader(content, 1_000);
+    const { listener, sent } = send(reader);
+    const server = await listen(listener, { stallTimeout: 200 });
+    const socket = openSocket(server.port);
+    resources.defer(() => void socket.destroy());
+    socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    socket.pause();
+    await waitFor('the wait', () => reader.isWaitedFor);
+    reader.arrive(reader.size);
+    expect(await sent).toMatchObject({ complete: false });
+    expect(reader).toMatchObject({ held: 0, closed: 1, faults: [] });
+  });
+});
+
+it('goes on after it could not accept a connection, and says so', async () => {
+  const server = await listen((request, response) => {
+    // As Node does when the process is out of file descriptors.
+    const { server: own } = request.socket as unknown as { server: Server };
+    own.emit('error', new Error('accept EMFILE'));
+    response.end();
+  });
+  expect((await rawGet(server.port, '/')).status).toBe(200);
+  expect((await rawGet(server.port, '/')).status).toBe(200);
+  expect(errors.map(({ message }) => message)).toEqual(['accept EMFILE', 'accept EMFILE']);
+});
+
+it('cannot listen where another one does', async () => {
+  const { port } = await listen(() => undefined);
+  await expect(listen(() => undefined, { port })).rejects.toMatchObject({ code: 'EADDRINUSE' });
+});
