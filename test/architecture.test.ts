@@ -62,7 +62,7 @@ function cycleFrom(start: string): string[] | undefined {
 describe('the architecture', () => {
   it('is read from the sources', () => {
     expect(files.size).toBeGreaterThan(50);
-    expect(files.get('main.ts')?.length).toBeGreaterThan(5);
+    expect(files.get('baleen.ts')?.length).toBeGreaterThan(5);
   });
 
   it('has no rooms but those that are planned', () => {

@@ -26,7 +26,8 @@ export const baleen: ServerKind = {
       const operations = await freePort();
       return {
         command: process.execPath,
-        args: [...extraFlags(), entry, '--config', config],
+        // As `npm start` does.
+        args: ['--max-semi-space-size=2', ...extraFlags(), entry, '--config', config],
         files: {
           [config]: `server: { listen: "127.0.0.1:${port}" }
 operations: { listen: "127.0.0.1:${operations}" }

@@ -96,14 +96,14 @@ export class KeyvCatalog implements Catalog {
     members: readonly Member[],
   ): Promise<void> {
     const distinct = [...new Map(members.map((member) => [member.digest, member])).values()];
-    const checked = await Promise.all(
-      distinct.map((member) => this.#news(repository, kind, member)),
-    );
-    const news = checked.filter((member) => member !== undefined);
-    if (news.length === 0) return;
-    const at = Date.now();
-    const keys = news.map(({ digest }) => memberKey(repository, kind, digest));
+    const unknown = await this.#allNews(repository, kind, distinct);
+    if (unknown.length === 0) return;
+    const keys = unknown.map(({ digest }) => memberKey(repository, kind, digest));
     await this.#knowledge.serially(keys, async () => {
+      // Whoever was first in the queue may have written the same.
+      const news = await this.#allNews(repository, kind, unknown);
+      if (news.length === 0) return;
+      const at = Date.now();
       await this.#record.putMembers(repository, kind, news, at);
       const told = news.map((member) =>
         this.#knowledge.tell(memberSubject(this.#place(repository), kind, member.digest), {
@@ -164,6 +164,15 @@ export class KeyvCatalog implements Catalog {
   async close(): Promise<void> {
     await this.#knowledge.close();
     await this.#disconnect?.();
+  }
+
+  async #allNews(
+    repository: QualifiedName,
+    kind: MemberKind,
+    members: readonly Member[],
+  ): Promise<Member[]> {
+    const checked = members.map((member) => this.#news(repository, kind, member));
+    return (await Promise.all(checked)).filter((member) => member !== undefined);
   }
 
   /** The member where the record does not have all of it yet, completed by what the record has. */

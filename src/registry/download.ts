@@ -33,6 +33,11 @@ export type DownloadState = 'opening' | 'streaming' | 'verified' | 'committed' |
 export interface DownloadSource {
   readonly upstream: Upstream;
   readonly repository: RepositoryName;
+  /**
+   * Told once that the upstream has the blob, and how large it says that it is. A good download
+   * ends only after this has settled, but its readers do not wait for it. Must not reject.
+   */
+  accepted(size: number | undefined): Promise<void>;
 }
 
 /** What a download tells the one who started it. */
@@ -69,6 +74,7 @@ export class Download {
   #failReady!: (error: RegistryError) => void;
   #state: DownloadState = 'opening';
   #failure: RegistryError | undefined;
+  #recorded: Promise<void> | undefined;
 
   /** Starts at once. */
   constructor(
@@ -118,6 +124,7 @@ export class Download {
       this.blob.open(writer);
       await this.#fill(writer);
       await this.#finish(writer);
+      await this.#recorded;
     } catch (error) {
       // What a full disk holds of it would only keep the disk full.
       if (isDiskFull(error)) await writer?.discard().catch(() => undefined);
@@ -197,6 +204,7 @@ export class Download {
   #announce(writer: BlobWriter, size: number | undefined): void {
     this.#state = 'streaming';
     this.blob.announce(size, writer.offset);
+    this.#recorded = this.source.accepted(size);
     this.#markReady();
   }
 

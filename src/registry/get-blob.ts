@@ -91,8 +91,11 @@ export class BlobService {
       }
       // While the store was looked into, another request may have started or finished it.
       if (downloads.running(digest) !== undefined || downloads.ended !== ended) continue;
-      const { upstream } = route.remote;
-      const download = downloads.start(digest, { upstream, repository: route.repository });
+      const download = downloads.start(digest, {
+        upstream: route.remote.upstream,
+        repository: route.repository,
+        accepted: async (size) => void (await this.#link(route, digest, size)),
+      });
       const reader = await this.#follow(download, route, digest);
       if (reader !== undefined) return { reader, outcome: since(started, 'miss') };
     }
@@ -104,14 +107,18 @@ export class BlobService {
    */
   async stat(route: Route, digest: Digest): Promise<BlobFacts> {
     const { catalog, downloads, store } = this.#options;
+    const running = downloads.running(digest);
+    const arriving = running?.blob.size;
+    if (arriving !== undefined && isSourceOf(running!, route)) {
+      return { size: arriving, outcome: { kind: 'collapsed' } };
+    }
     const member = await catalog.linked(route.key, 'blobs', digest);
     if (member === undefined) await refuseIfAbsent(catalog, route, `blobs/${digest}`);
     const held = member === undefined ? undefined : await store.stat(digest);
     const isHeld = held !== undefined && isWhole(held, member);
     if (member !== undefined && !member.claimed) {
       if (isHeld) return { size: held, outcome: hit };
-      const running = downloads.running(digest)?.blob.size;
-      if (running !== undefined) return { size: running, outcome: { kind: 'collapsed' } };
+      if (arriving !== undefined) return { size: arriving, outcome: { kind: 'collapsed' } };
     }
     const started = performance.now();
     // A claim stands in for the upstream only where a GET could then be answered.
@@ -141,7 +148,6 @@ export class BlobService {
       // A small blob is withheld as a whole; its failure can still get an honest status.
       const { size } = download.blob;
       if (size !== undefined && size <= withheld) await reader.available(0);
-      if (isSourceOf(download, route)) await this.#link(route, digest, size);
       return reader;
     } catch (error) {
       reader.close();
