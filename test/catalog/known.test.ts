@@ -79,6 +79,11 @@ describe('parseKnown', () => {
     expect(parseKnown({ at: 1, value }, parseTag, now)).toBeUndefined();
   });
 
+  it.each([true, false, 0, 'no', null])('takes a member with claimed %j for a claim', (claimed) => {
+    const member = { digest: digest('a'), mediaType: 'x/y' };
+    expect(parseMember({ ...member, claimed })).toEqual({ ...member, claimed: true });
+  });
+
   it('survives whatever it is given', () => {
     assert(
       property(anything(), (raw) => {

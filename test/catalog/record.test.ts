@@ -31,6 +31,8 @@ describe('the record on disk', () => {
     const name = repository('registry:5000', 'team/app');
     await record.putTag(name, latest, tagRecord('a', 1_700_000_000_123));
     await record.putMembers(name, 'blobs', [member], 1_700_000_000_456);
+    const claim = { ...member, digest: digest('claim'), claimed: true } as const;
+    await record.putMembers(name, 'blobs', [claim], 1_700_000_000_456);
     await record.putListing(name, 'tags', { value: ['latest'], fetchedAt: 1_700_000_000_789 });
 
     const folder = join(root, 'registry:5000', 'team', 'app');
@@ -41,6 +43,11 @@ describe('the record on disk', () => {
     expect(Math.round((await stat(tag)).mtimeMs)).toBe(1_700_000_000_123);
     const blob = join(folder, '_blobs', 'sha256', layer.slice('sha256:'.length));
     expect(await readFile(blob, 'utf8')).toBe('{"mediaType":"application/vnd.layer","size":5}\n');
+    const claimed = join(folder, '_blobs', 'sha256', claim.digest.slice('sha256:'.length));
+    expect(await readFile(claimed, 'utf8')).toBe(
+      '{"mediaType":"application/vnd.layer","size":5,"claimed":true}\n',
+    );
+    expect((await record.member(name, 'blobs', claim.digest))?.value).toEqual(claim);
     const listing = join(folder, '_listings', 'tags.json');
     expect(await readFile(listing, 'utf8')).toBe('{"value":["latest"]}\n');
     expect(await readdir(join(temporary.path, 'v1', 'tmp'))).toEqual([]);

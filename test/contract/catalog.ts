@@ -127,6 +127,33 @@ export function catalogContract(name: string, open: () => Promise<CatalogUnderTe
       }
     });
 
+    it('keeps a claim until the upstream has said it, and never the other way round', async () => {
+      const known = { digest: digest('a'), mediaType: 'application/vnd.a', size: 5 };
+      const claim = { ...known, mediaType: 'text/html', size: 7, claimed: true } as const;
+      await catalog.link(alpine, 'manifests', [claim]);
+      expect(await catalog.linked(alpine, 'manifests', known.digest)).toEqual(claim);
+      catalog = await test.reopen();
+      expect(await catalog.linked(alpine, 'manifests', known.digest)).toEqual(claim);
+      await catalog.link(alpine, 'manifests', [{ ...claim, mediaType: 'text/plain' }]);
+      expect(await catalog.linked(alpine, 'manifests', known.digest)).toEqual(claim);
+      await catalog.link(alpine, 'manifests', [known]);
+      expect(await catalog.linked(alpine, 'manifests', known.digest)).toEqual(known);
+      await catalog.link(alpine, 'manifests', [claim]);
+      expect(await catalog.linked(alpine, 'manifests', known.digest)).toEqual(known);
+      catalog = await test.reopen();
+      await catalog.link(alpine, 'manifests', [claim]);
+      expect(await catalog.linked(alpine, 'manifests', known.digest)).toEqual(known);
+    });
+
+    it('takes what the upstream says for more than a claim that comes at the same time', async () => {
+      const known = { digest: digest('a'), mediaType: 'application/vnd.a', size: 5 };
+      const claim = { ...known, claimed: true } as const;
+      await Promise.all(
+        [claim, known, claim].map((member) => catalog.link(alpine, 'blobs', [member])),
+      );
+      expect(await catalog.linked(alpine, 'blobs', known.digest)).toEqual(known);
+    });
+
     it('learns a size later, and does not unlearn it', async () => {
       const unsized = { digest: digest('a'), mediaType: 'application/vnd.a' };
       await catalog.link(alpine, 'blobs', [unsized]);

@@ -80,3 +80,17 @@ it('counts what it holds, what was there and what is new, each once', async () =
   await store.delete(digestOf(Buffer.from('one')));
   expect(store.usage).toMatchObject({ bytes: 3 + 5 + 4, blobs: 3 });
 });
+
+it('counts a blob once that is committed again', async () => {
+  const store = await DiskBlobStore.open(layout, pool, hour);
+  const bytes = Buffer.from('hello');
+  const digest = digestOf(bytes);
+  for (let times = 0; times < 2; times++) {
+    const writer = await store.create(digest, signal);
+    await writer.write([bytes]);
+    expect(writer.verify()).toBe(true);
+    await writer.commit();
+    await writer.close();
+    expect(store.usage).toMatchObject({ bytes: bytes.length, blobs: 1 });
+  }
+});

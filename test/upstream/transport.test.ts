@@ -166,4 +166,51 @@ describe('the connections upstream', () => {
     expect((await client.fetchManifest(repository, latest, signal)).bytes).toHaveLength(4);
     body.destroy();
   });
+
+  describe('that transfers keep busy', () => {
+    const timeouts = { connect: 100, headers: 100, idle: 100 };
+    /** A registry whose blobs flow for ever, and a client with as many transfers as it has connections. */
+    const keepBusy = async (connections: number) => {
+      const host = await listen(
+        createHttpServer((request, answer) => {
+          answer.writeHead(200, { 'content-length': 1_000_000 });
+          if (request.method === 'HEAD') {
+            answer.end();
+            return;
+          }
+          const flow = setInterval(() => answer.write('some'), 20);
+          answer.on('close', () => clearInterval(flow));
+        }),
+      );
+      const client = open(`http://${host}`, { connections, timeouts });
+      const { digest } = shelf.layer;
+      const fetchBlob = () => client.fetchBlob(repository, digest, undefined, signal);
+      const running = await Promise.all(Array.from({ length: connections }, fetchBlob));
+      resources.defer(() => {
+        for (const { body } of running) body.destroy();
+      });
+      for (const { body } of running) body.resume();
+      return { client, digest, running, fetchBlob };
+    };
+
+    it.each([1, 2])('(%i of them) do not hold back a HEAD of a blob', async (connections) => {
+      const { client, digest } = await keepBusy(connections);
+      expect(await client.statBlob(repository, digest, signal)).toEqual({ size: 1_000_000 });
+    });
+
+    it('are not waited for without an end, while they flow on', async () => {
+      const { running, fetchBlob } = await keepBusy(1);
+      await expect(fetchBlob()).rejects.toMatchObject({ code: 'UPSTREAM_TIMEOUT' });
+      expect(running.map(({ body }) => body.destroyed)).toEqual([false]);
+    });
+
+    it('go to who waits for one when it comes free', async () => {
+      const { running, fetchBlob } = await keepBusy(1);
+      const next = fetchBlob();
+      running[0]?.body.destroy();
+      const { body } = await next;
+      running.push({ size: undefined, offset: 0, etag: undefined, body });
+      expect((await once(body, 'data'))[0]).toEqual(Buffer.from('some'));
+    });
+  });
 });

@@ -1,0 +1,34 @@
+import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { TagListService } from '../../src/registry/list-tags.ts';
+import { createScaffold, type Scaffold } from '../support/scaffold.ts';
+
+const app = 'team/app';
+
+let scaffold: Scaffold;
+let tags: TagListService;
+beforeEach(async () => {
+  scaffold = await createScaffold();
+  tags = new TagListService(scaffold.catalog, new AbortController().signal);
+  scaffold.hub.tags.set(app, ['v1']);
+});
+afterEach(() => scaffold.dispose());
+
+it('believes a list for its time', async () => {
+  const { hub, route } = scaffold;
+  expect(await tags.list(route(app))).toMatchObject({ tags: ['v1'], outcome: { kind: 'miss' } });
+  expect(await tags.list(route(app))).toEqual({ tags: ['v1'], outcome: { kind: 'hit' } });
+  expect(hub.count('listTags')).toBe(1);
+});
+
+it('asks again where its list comes from a time ahead, as after the clock was set back', async () => {
+  const { catalog, route } = scaffold;
+  const fetchedAt = Date.now() + 86_400_000;
+  await catalog.putListing(route(app).key, 'tags', { value: ['old'], fetchedAt });
+  expect((await tags.list(route(app))).tags).toEqual(['v1']);
+});
+
+it('answers although its list cannot be kept', async () => {
+  const { catalog, route } = scaffold;
+  catalog.putListing = () => Promise.reject(new Error('the file system is read-only'));
+  expect((await tags.list(route(app))).tags).toEqual(['v1']);
+});
