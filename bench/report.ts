@@ -3,7 +3,7 @@ import { blobCpuMetric, blobRateMetric } from './measure-blobs.ts';
 import { coldMetrics } from './measure-cold.ts';
 import { manifestMetric, MANIFEST_CONNECTIONS, REFERENCES } from './measure-manifests.ts';
 import { MEMORY_CASES, memoryMetric } from './measure-memory.ts';
-import type { Options } from './options.ts';
+import type { Options, Section } from './options.ts';
 import { pairwise, present, spread, type Series, type Spread } from './statistics.ts';
 import { judge } from './targets.ts';
 
@@ -22,9 +22,6 @@ export interface RunFacts {
 
 /** The report, in Markdown. */
 export function report(figures: Figures, options: Options, facts: RunFacts): string {
-  const { servers } = options;
-  const megabytes = options.blobSize / 1e6;
-  const rate = options.upstreamRate / 1e6;
   return [
     '# Baleen beside its peers',
     `One run of \`npm run bench\` on ${facts.date}, on ${facts.machine}; servers, upstream and clients share the machine and talk over loopback. ` +
@@ -36,6 +33,16 @@ export function report(figures: Figures, options: Options, facts: RunFacts): str
       : [`**Not measured:** ${facts.missing.map((line) => `\n- ${line}`).join('')}`]),
     '## Targets',
     targetTable(figures, options),
+    ...options.only.flatMap((section) => SECTION_TEXTS[section](figures, options)),
+    ...(figures.failures.length === 0
+      ? []
+      : ['## Failures', figures.failures.map((line) => `- ${line}`).join('\n')]),
+  ].join('\n\n');
+}
+
+/** A heading, what was measured, and the table. */
+const SECTION_TEXTS: Record<Section, (figures: Figures, options: Options) => string[]> = {
+  manifests: (figures, { servers }) => [
     '## Warm manifests',
     'Requests a second over keep-alive connections, one request at a time on each. docker-registry asks the upstream on every pull by tag.',
     table(
@@ -45,31 +52,34 @@ export function report(figures: Figures, options: Options, facts: RunFacts): str
         MANIFEST_CONNECTIONS.map((connections) => manifestMetric(reference, connections)),
       ),
     ),
+  ],
+  blobs: (figures, { servers, blobSize, blobConnections }) => [
     '## Warm blobs',
-    `A blob of ${megabytes} MB from the page cache. CPU-seconds are user and system time of the server's whole process group.`,
+    `A blob of ${blobSize / 1e6} MB from the page cache. CPU-seconds are user and system time of the server's whole process group.`,
     table(
       figures,
       servers,
-      options.blobConnections.flatMap((connections) => [
+      blobConnections.flatMap((connections) => [
         blobRateMetric(connections),
         blobCpuMetric(connections),
       ]),
     ),
+  ],
+  cold: (figures, { servers, blobSize, upstreamRate, coldClients }) => [
     '## Many clients on one cold blob',
-    `A blob of ${megabytes} MB from an upstream that sends ${rate} MB/s over each connection. "direct" is one client at the upstream itself, in the same round. First bytes are of the body, from the moment all clients start to connect.`,
+    `A blob of ${blobSize / 1e6} MB from an upstream that sends ${upstreamRate / 1e6} MB/s over each connection. "direct" is one client at the upstream itself, in the same round. First bytes are of the body, from the moment all clients start to connect.`,
     table(
       figures,
       ['direct', ...servers],
-      options.coldClients.flatMap((clients) => Object.values(coldMetrics(clients))),
+      coldClients.flatMap((clients) => Object.values(coldMetrics(clients))),
     ),
+  ],
+  memory: (figures, { servers, slowReaders, slowRate, blobSize, bigBlobSize }) => [
     '## Resident memory',
-    `Highest resident memory of a freshly started server: after its start; with ${options.slowReaders} readers at ${options.slowRate / 1024} KiB/s on a warm and on a cold blob of ${megabytes} MB; while a blob of ${options.bigBlobSize / 1e9} GB passes through cold, its upstream unthrottled. The memory of several processes is added up, pages that they share counted for each.`,
+    `Highest resident memory of a freshly started server: after its start; with ${slowReaders} readers at ${slowRate / 1024} KiB/s on a warm and on a cold blob of ${blobSize / 1e6} MB; while a blob of ${bigBlobSize / 1e9} GB passes through cold, its upstream unthrottled. The memory of several processes is added up, pages that they share counted for each.`,
     table(figures, servers, MEMORY_CASES.map(memoryMetric)),
-    ...(figures.failures.length === 0
-      ? []
-      : ['## Failures', figures.failures.map((line) => `- ${line}`).join('\n')]),
-  ].join('\n\n');
-}
+  ],
+};
 
 function targetTable(figures: Figures, options: Options): string {
   const rows = judge(figures, options).map(({ claim, measured, unit, holds }) => {
