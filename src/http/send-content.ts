@@ -3,6 +3,7 @@ import type { Writable } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import { largeBuffer } from '../lib/buffer-pool.ts';
 import type { BlobReader, Piece } from '../store/blob-reader.ts';
+import { setAwaitingContent } from './awaiting-content.ts';
 import { ClientPace, paceOf } from './client-pace.ts';
 
 /*
@@ -117,16 +118,12 @@ class Sender {
   /** Takes the next piece of the content, or waits for it. */
   #proceed(end: number): void {
     const available = this.#reader.available(this.#position);
-    if (typeof available !== 'number') {
-      this.#await(available);
-    } else if (available > 0) {
-      const piece = this.#next(Math.min(available, end - this.#position));
-      if (piece !== undefined) this.#send(piece);
-    } else if (end === Infinity) {
-      this.#enter(this.#segment + 1);
-    } else {
-      this.#fail(new Error('the content ended before its announced length'));
+    if (available === 0) {
+      this.#await(end);
+      return;
     }
+    const piece = this.#next(Math.min(available, end - this.#position));
+    if (piece !== undefined) this.#send(piece);
   }
 
   #next(max: number): Piece | undefined {
@@ -162,11 +159,6 @@ class Sender {
     const segment = this.#segments[this.#segment];
     if (segment === undefined || Buffer.isBuffer(segment) || !this.#mayGoOn) return undefined;
     const available = this.#reader.available(this.#position);
-    if (typeof available !== 'number') {
-      // Nothing to be read ahead. The loop comes back here, and meets the failure if that is why.
-      available.catch(() => undefined);
-      return undefined;
-    }
     const length = Math.min(available, segment.end - this.#position);
     return length > 0 ? this.#next(length) : undefined;
   }
@@ -187,21 +179,30 @@ class Sender {
     });
   }
 
-  #await(available: Promise<number>): void {
+  #await(end: number): void {
     this.#isReading = true;
-    // The silence is the upstream's, which has deadlines of its own; not the client's.
     const { socket } = this.#response;
-    const stallTimeout = socket?.timeout ?? 0;
-    socket?.setTimeout(0);
-    available.then(
-      () => {
-        socket?.setTimeout(stallTimeout);
-        if (this.#readEnded()) this.#step();
+    if (socket !== null) setAwaitingContent(socket, true);
+    this.#reader.arrival(this.#position).then(
+      (available) => {
+        if (socket !== null) setAwaitingContent(socket, false);
+        if (!this.#readEnded()) return;
+        if (available > 0) this.#step();
+        else this.#contentEnded(end);
       },
       (error: unknown) => {
         if (this.#readEnded()) this.#fail(error as Error);
       },
     );
+  }
+
+  #contentEnded(end: number): void {
+    if (end !== Infinity) {
+      this.#fail(new Error('the content ended before its announced length'));
+      return;
+    }
+    this.#enter(this.#segment + 1);
+    this.#step();
   }
 
   /** Notes that a read or a wait came back; false where the response is over, the reader then closed. */

@@ -12,6 +12,7 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { RegistryError } from '../oci/errors.ts';
+import { isAwaitingContent } from './awaiting-content.ts';
 
 /** Where a server listens, and its defences against slow and large requests. Times in milliseconds. */
 export interface ServerOptions {
@@ -68,6 +69,10 @@ export class HttpServer {
         ? createServer(settings, listener)
         : createTlsServer({ ...settings, ...clientAuthentication(tls) }, listener);
     server.timeout = stallTimeout;
+    server.on('timeout', (socket) => {
+      if (isAwaitingContent(socket)) socket.setTimeout(stallTimeout);
+      else socket.destroy();
+    });
     const latest = new WeakMap<Duplex, ServerResponse>();
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {
       latest.set(request.socket, response);

@@ -6,6 +6,7 @@ import type { RepositoryName } from '../oci/repository-name.ts';
 import type { BlobStore } from '../store/blob-store.ts';
 import type { BlobWriter } from '../store/blob-writer.ts';
 import type { FetchedBlob, Upstream } from '../upstream/upstream.ts';
+import { chunkBatches, lengthOf, withoutFirst } from './chunk-batches.ts';
 import { GrowingBlob } from './growing-blob.ts';
 
 /*
@@ -34,8 +35,9 @@ export interface DownloadSource {
   readonly upstream: Upstream;
   readonly repository: RepositoryName;
   /**
-   * Told once that the upstream has the blob, and how large it says that it is. A good download
-   * ends only after this has settled, but its readers do not wait for it. Must not reject.
+   * Told that the upstream has the blob, and how large it says that it is; where it does not say,
+   * told again once that is known. A good download ends only after this has settled, but its
+   * readers do not wait for it. Must not reject.
    */
   accepted(size: number | undefined): Promise<void>;
 }
@@ -212,17 +214,16 @@ export class Download {
     // A registry that ignores the range starts over; the bytes at hand are skipped, and the
     // digest decides whether the two halves belong together.
     let skip = writer.offset - fetched.offset;
-    // The iterator yields all that has gathered since the last write as one buffer, so that
-    // batches grow with the load.
-    for await (const chunk of fetched.body as AsyncIterable<Buffer>) {
-      this.#events.received(this, chunk.length);
-      const fresh = skip > 0 ? chunk.subarray(skip) : chunk;
-      skip -= chunk.length - fresh.length;
+    for await (const batch of chunkBatches(fetched.body)) {
+      const received = lengthOf(batch);
+      this.#events.received(this, received);
+      const fresh = skip > 0 ? withoutFirst(batch, skip) : batch;
+      skip = Math.max(0, skip - received);
       if (fresh.length === 0) continue;
-      if (this.blob.size !== undefined && writer.offset + fresh.length > this.blob.size) {
+      if (this.blob.size !== undefined && writer.offset + lengthOf(fresh) > this.blob.size) {
         throw new RegistryError('UPSTREAM_INVALID', 'the upstream sent more than it announced');
       }
-      await writer.write([fresh]);
+      await writer.write(fresh);
       this.blob.grew(fresh, writer.offset);
     }
   }
@@ -233,9 +234,13 @@ export class Download {
       throw new RegistryError('UPSTREAM_INVALID', 'the upstream sent bytes of another digest');
     }
     this.#state = 'verified';
+    const wasToldSize = this.blob.size !== undefined;
     this.blob.complete(writer.offset);
     await writer.commit();
     this.#state = 'committed';
+    if (wasToldSize) return;
+    await this.#recorded;
+    this.#recorded = this.source.accepted(writer.offset);
   }
 
   #fail(failure: RegistryError): void {

@@ -147,7 +147,7 @@ export class BlobService {
       await download.ready;
       // A small blob is withheld as a whole; its failure can still get an honest status.
       const { size } = download.blob;
-      if (size !== undefined && size <= withheld) await reader.available(0);
+      if (size !== undefined && size <= withheld) await reader.arrival(0);
       return reader;
     } catch (error) {
       reader.close();

@@ -3,6 +3,7 @@ import type { RegistryError } from '../oci/errors.ts';
 import type { BlobReader } from '../store/blob-reader.ts';
 import type { BlobWriter } from '../store/blob-writer.ts';
 import { SharedBlocks } from '../store/shared-blocks.ts';
+import { lengthOf } from './chunk-batches.ts';
 
 /** Bytes by which the blob grows for each reader before all are woken: a wake-up has its price. */
 const batchPerReader = 10 * 1024;
@@ -67,9 +68,13 @@ export class GrowingBlob {
     this.#show(offset);
   }
 
-  /** Notes that the spool has grown by this block, and now ends at `offset`. */
-  grew(block: Buffer, offset: number): void {
-    this.#blocks.push(block, offset);
+  /** Notes that the spool has grown by these bytes, and now ends at `offset`. */
+  grew(chunks: readonly Buffer[], offset: number): void {
+    let end = offset - lengthOf(chunks);
+    for (const chunk of chunks) {
+      end += chunk.length;
+      this.#blocks.push(chunk, end);
+    }
     this.#show(offset);
   }
 
@@ -111,6 +116,7 @@ export class GrowingBlob {
         return sizeNow();
       },
       available: (position) => this.available(position),
+      arrival: (position) => this.arrival(position),
       next: (position, max, pace, done) =>
         this.#blocks.next(position, max, this.#visible, pace, done),
       close,
@@ -118,13 +124,18 @@ export class GrowingBlob {
   }
 
   /** See {@link BlobReader.available}. */
-  available(position: number): number | Promise<number> {
-    if (position < this.#visible) return this.#visible - position;
-    if (this.#complete) return 0;
-    if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    return new Promise<void>((resolve) => this.#waiting.push(resolve)).then(() =>
-      this.available(position),
-    );
+  available(position: number): number {
+    return Math.max(0, this.#visible - position);
+  }
+
+  /** See {@link BlobReader.arrival}. */
+  async arrival(position: number): Promise<number> {
+    while (position >= this.#visible) {
+      if (this.#complete) return 0;
+      if (this.#failure !== undefined) throw this.#failure;
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+    return this.#visible - position;
   }
 
   #show(offset: number): void {

@@ -32,11 +32,10 @@ export type Pace = 'new' | 'swift' | 'slow';
 export interface BlobReader {
   /** Bytes of the whole; undefined only while a download's upstream has not told its length. */
   readonly size: number | undefined;
-  /**
-   * How many bytes can be read at `position` right now. A promise where the answer is "none yet":
-   * it settles when there are some, or with 0 at the end, or rejects where they will never come.
-   */
-  available(position: number): number | Promise<number>;
+  /** How many bytes can be read at `position` right now; 0 where there are none, or none yet. */
+  available(position: number): number;
+  /** Settles with how many there are as soon as there are some, or with 0 at the end; rejects where they will never come. */
+  arrival(position: number): Promise<number>;
   /**
    * The next bytes at `position`: one at least and `max` at most, which must be available. At once
    * where they are in memory; else undefined, and `done` is called once they have been read.

@@ -48,6 +48,7 @@ export class OpenFile {
     return {
       size,
       available: (position) => Math.max(0, size - position),
+      arrival: (position) => Promise.resolve(Math.max(0, size - position)),
       next: (position, max, pace, done) => blocks.next(position, max, size, pace, done),
       close: () => {
         blocks.leave();

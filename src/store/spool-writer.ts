@@ -75,7 +75,7 @@ export class SpoolWriter implements BlobWriter {
   }
 
   async write(chunks: readonly Buffer[]): Promise<void> {
-    let left = chunks.filter((chunk) => chunk.length > 0);
+    let left: readonly Buffer[] = chunks;
     for (const chunk of left) this.#digester.update(chunk);
     while (left.length > 0) {
       const { bytesWritten } = await writevAsync(this.#file.fd, left);
@@ -136,7 +136,7 @@ export class SpoolWriter implements BlobWriter {
   }
 }
 
-function dropBytes(chunks: Buffer[], count: number): Buffer[] {
+function dropBytes(chunks: readonly Buffer[], count: number): readonly Buffer[] {
   let index = 0;
   let left = count;
   for (; index < chunks.length; index++) {

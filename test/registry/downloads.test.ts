@@ -34,7 +34,7 @@ it('gives a download that nobody reads up, and starts another for who comes at t
   const { hub, route } = scaffold;
   hub.plays.push({ until: new Promise(() => undefined) });
   const first = await blobs.open(route(app), digest);
-  await first.reader.available(0);
+  await first.reader.arrival(0);
   const download = downloads.running(digest)!;
   first.reader.close();
   expect(download.isCancelled).toBe(true);

@@ -114,11 +114,11 @@ describe('a blob that is not cached', () => {
     hub.plays.push({ until: end.promise });
     const { reader } = await blobs.open(route(app), digest);
     let position = 0;
-    while (position < content.length - 65_536) position += await reader.available(position);
+    while (position < content.length - 65_536) position += await reader.arrival(position);
     expect(position).toBe(content.length - 65_536);
     expect(downloads.readers).toBe(1);
     end.resolve();
-    expect(await reader.available(position)).toBe(65_536);
+    expect(await reader.arrival(position)).toBe(65_536);
     reader.close();
   });
 
@@ -306,6 +306,14 @@ describe('a size that is wrong on record', () => {
     await catalog.link(route(app).key, 'blobs', [{ ...layer(digest), claimed: true }]);
     expect([await pull(digest), await pull(digest)]).toEqual(['miss', 'hit']);
     expect(scaffold.store.usage).toMatchObject({ bytes: content.length, blobs: 1 });
+  });
+
+  it('is corrected also where the upstream never says the right one', async () => {
+    const { hub, catalog, route } = scaffold;
+    const digest = hub.addBlob(app, content);
+    await catalog.link(route(app).key, 'blobs', [{ ...layer(digest), claimed: true }]);
+    hub.plays.push({ hidesSize: true }, { hidesSize: true });
+    expect([await pull(digest), await pull(digest)]).toEqual(['miss', 'hit']);
   });
 
   it('costs one transfer, and the blob counts once', async () => {

@@ -52,13 +52,17 @@ export class FakeReader implements BlobReader {
     this.#wake();
   }
 
-  available(position: number): number | Promise<number> {
-    if (position < this.#arrived) return this.#arrived - position;
-    if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    if (position >= this.content.length) return 0;
-    return new Promise<void>((resolve) => this.#waiting.push(resolve)).then(() =>
-      this.available(position),
-    );
+  available(position: number): number {
+    return Math.max(0, this.#arrived - position);
+  }
+
+  async arrival(position: number): Promise<number> {
+    while (position >= this.#arrived) {
+      if (this.#failure !== undefined) throw this.#failure;
+      if (position >= this.content.length) return 0;
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+    return this.#arrived - position;
   }
 
   next(position: number, max: number, pace: Pace, done: PieceCallback): Piece | undefined {

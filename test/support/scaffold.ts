@@ -80,7 +80,8 @@ export async function createScaffold(overrides: Partial<FreshnessPolicy> = {}) {
     async dispose() {
       await downloads.stop();
       await catalog.close();
-      await rm(data, { recursive: true, force: true });
+      // A download that failed leaves a note on its repository behind, perhaps this moment.
+      await rm(data, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
     },
   };
 }
@@ -90,7 +91,7 @@ export async function drain(reader: BlobReader): Promise<Buffer> {
   const parts: Buffer[] = [];
   try {
     for (let position = 0; ;) {
-      const available = await reader.available(position);
+      const available = await reader.arrival(position);
       if (available === 0) return Buffer.concat(parts);
       const piece = await nextPiece(reader, position, available);
       parts.push(Buffer.from(piece.bytes));
