@@ -43,7 +43,14 @@ export async function measureBlobs(context: Context, figures: Figures): Promise<
           }
         }
       }
-      for (const server of servers) await checkBlob(context, server, contents.image, contents.warm);
+      for (const server of servers) {
+        try {
+          await checkBlob(context, server, contents.image, contents.warm);
+        } catch (error) {
+          figures.fail(server.name, `warm blob, after round ${round + 1}: ${String(error)}`);
+          context.note(`WRONG: ${server.name}: ${String(error)}`);
+        }
+      }
     }
   });
 }
