@@ -151,12 +151,15 @@ export class SharedBlocks {
       block.to += count;
       const failure =
         error ?? (count === 0 ? new Error('the content is shorter than it was') : null);
+      // Held meanwhile: whoever is told may release its piece, or leave and drop the block, at once.
+      block.users++;
       for (const { position, max, done } of waiting) {
         if (failure !== null) done(failure, undefined);
         else if (position >= block.from && position < block.to) {
           done(null, this.#pieceOf(block, position, max));
         } else this.#readAlone(position, max, 'new', done);
       }
+      block.users--;
       if (failure !== null && !block.isDropped) this.#drop(block);
       else if (block.isDropped && block.users === 0) this.#pool.give(block.buffer);
     });

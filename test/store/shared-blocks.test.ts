@@ -156,6 +156,52 @@ it('fails all who wait for a read that fails, and keeps nothing of it', async ()
   expect(pool.lent.size).toBe(0);
 });
 
+/** Two readers waiting for one read, each doing something the moment it is told; then all that was given back. */
+async function whileTold(
+  told: (blocks: SharedBlocks, piece: Piece | undefined) => void,
+  failure: Error | null,
+  dropped: boolean,
+): Promise<{ pool: WatchedPool; fault: unknown }> {
+  const pool = new WatchedPool(largeBuffer);
+  const settled = Promise.withResolvers<unknown>();
+  const blocks = new SharedBlocks((_buffer, length, _position, done) => {
+    setImmediate(() => {
+      try {
+        done(failure, failure === null ? length : 0);
+        settled.resolve(undefined);
+      } catch (error) {
+        settled.resolve(error);
+      }
+    });
+  }, pool);
+  blocks.join();
+  blocks.join();
+  for (let each = 0; each < 2; each++) {
+    blocks.next(0, 10, 100, 'swift', (_error, piece) => told(blocks, piece));
+  }
+  if (dropped) blocks.clear();
+  return { fault: await settled.promise, pool };
+}
+
+it('gives a buffer back once where readers that have left release it as they are told', async () => {
+  const { fault, pool } = await whileTold((_blocks, piece) => piece?.release(), null, true);
+  expect(fault).toBeUndefined();
+  expect(pool.lent.size).toBe(0);
+});
+
+it.each([null, new Error('the disk is gone')])(
+  'gives a buffer back once where readers leave as they are told: %s',
+  async (failure) => {
+    const leave = (blocks: SharedBlocks, piece: Piece | undefined): void => {
+      piece?.release();
+      blocks.leave();
+    };
+    const { fault, pool } = await whileTold(leave, failure, false);
+    expect(fault).toBeUndefined();
+    expect(pool.lent.size).toBe(0);
+  },
+);
+
 it('never gives a wrong byte, and loses no buffer, whoever reads what, and when', async () => {
   const step = fc.record({
     position: fc.nat({ max: content.length - 1 }),
