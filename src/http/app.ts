@@ -1,4 +1,4 @@
-import express, { type Express, type RequestHandler } from 'express';
+import express, { type Express, type Request, type RequestHandler } from 'express';
 import type { BlobService } from '../registry/get-blob.ts';
 import type { ManifestService } from '../registry/get-manifest.ts';
 import type { ReferrerListService } from '../registry/list-referrers.ts';
@@ -30,12 +30,12 @@ export function createApp(options: AppOptions): Express {
   app.disable('x-powered-by');
   app.disable('etag');
   app.enable('case sensitive routing');
-  app.use(begin(observer));
-  app.use(takePrefix(table));
-  app.get('/v2', getBase);
-  app.get('/v2/_catalog', getCatalog(table, options.listRepositories));
+  app.use(begin(table, observer));
+  // What is asked for most comes first: every route in front costs each request a match.
   app.get('/v2/*name/manifests/:reference', getManifest(table, options.manifests));
   app.get('/v2/*name/blobs/:digest', getBlob(options));
+  app.get('/v2', getBase);
+  app.get('/v2/_catalog', getCatalog(table, options.listRepositories));
   app.get('/v2/*name/tags/list', getTags(table, options.tags));
   app.get('/v2/*name/referrers/:digest', getReferrers(table, options.referrers));
   app.get('/', getWelcome);
@@ -45,7 +45,7 @@ export function createApp(options: AppOptions): Express {
 }
 
 /** Gives each request its context, and reports it when its answer is out or its client gone. */
-function begin(observer: HttpObserver): RequestHandler {
+function begin(table: RouteTable, observer: HttpObserver): RequestHandler {
   return (request, response, next) => {
     const context = new RequestContext(requestId(request));
     (response as unknown as ContextResponse).locals.context = context;
@@ -65,6 +65,7 @@ function begin(observer: HttpObserver): RequestHandler {
         durationMs: performance.now() - context.startedAt,
       });
     });
+    if (!path.startsWith('/v2')) takePrefix(request, context, table);
     next();
   };
 }
@@ -73,16 +74,9 @@ function begin(observer: HttpObserver): RequestHandler {
  * `/<upstream>/v2/…` means `/v2/<upstream>/…`: containerd appends `/v2/` to the path of a host
  * that is configured without `override_path`.
  */
-function takePrefix(table: RouteTable): RequestHandler {
-  const shape = /^\/([^/?]+)(\/v2(?:[/?].*)?)$/;
-  return (request, response, next) => {
-    if (!request.url.startsWith('/v2')) {
-      const [, prefix, rest] = shape.exec(request.url) ?? [];
-      if (prefix !== undefined && rest !== undefined && table.isUpstream(prefix)) {
-        (response as unknown as ContextResponse).locals.context.pathPrefix = prefix;
-        request.url = rest;
-      }
-    }
-    next();
-  };
+function takePrefix(request: Request, context: RequestContext, table: RouteTable): void {
+  const [, prefix, rest] = /^\/([^/?]+)(\/v2(?:[/?].*)?)$/.exec(request.url) ?? [];
+  if (prefix === undefined || rest === undefined || !table.isUpstream(prefix)) return;
+  context.pathPrefix = prefix;
+  request.url = rest;
 }

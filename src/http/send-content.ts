@@ -48,6 +48,12 @@ export function sendContent(
 /** Writes that may be under way at once for a client that keeps up. */
 const maxInFlight = 2;
 
+/**
+ * Bytes after which a response lets others have their turn. What the kernel takes at once is
+ * followed by more at once, so that those with much to send would keep new clients waiting.
+ */
+const turn = 1024 * 1024;
+
 class Sender {
   readonly #response: ServerResponse;
   readonly #sink: Writable;
@@ -59,6 +65,8 @@ class Sender {
   #position = 0;
   #sent = 0;
   #inFlight = 0;
+  /** Bytes sent since this response last let others have their turn. */
+  #burst = 0;
   /** A read, or a wait for bytes to arrive, is under way. */
   #isReading = false;
   #failure: Error | undefined;
@@ -175,7 +183,13 @@ class Sender {
       }
       this.#sent += piece.bytes.length;
       this.#pace.wrote(piece.bytes.length, performance.now() - since);
-      this.#step();
+      this.#burst += piece.bytes.length;
+      if (this.#burst < turn) {
+        this.#step();
+      } else {
+        this.#burst = 0;
+        setImmediate(() => this.#step());
+      }
     });
   }
 

@@ -14,7 +14,7 @@ export async function* chunkBatches(body: Readable): AsyncGenerator<readonly Buf
   let bytes = 0;
   let isOver = false;
   let failure: unknown;
-  let wake = (): void => undefined;
+  let wake: () => void = nothing;
   body.on('data', (chunk: Buffer) => {
     gathered.push(chunk);
     bytes += chunk.length;
@@ -53,6 +53,10 @@ export async function* chunkBatches(body: Readable): AsyncGenerator<readonly Buf
   } finally {
     body.destroy();
   }
+}
+
+function nothing(): void {
+  // Nobody waits.
 }
 
 /** Bytes of all chunks together. */
