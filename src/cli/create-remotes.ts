@@ -28,6 +28,7 @@ export function createRemotes(
         negativeTtl: upstream.negative_ttl,
         staleIfError: upstream.stale_if_error,
         revalidateBudget: upstream.timeouts.revalidate,
+        resumePatience: upstream.timeouts.resume,
         keepDeleted: upstream.keep_deleted,
       },
       permits: globs(upstream.allow, upstream.deny),

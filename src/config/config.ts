@@ -118,6 +118,8 @@ export interface TimeoutsConfig {
   readonly token: number;
   /** A tag's check, before what is cached is served and the check goes on behind. */
   readonly revalidate: number;
+  /** A broken transfer that gets no further, before it is given up. */
+  readonly resume: number;
 }
 
 /** How long a tag is served without asking the upstream: by the first glob that matches, else the default. */

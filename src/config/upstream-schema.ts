@@ -49,6 +49,7 @@ const timeouts = z.strictObject({
   idle: timeout().prefault('30s'),
   token: timeout().prefault('10s'),
   revalidate: timeout().prefault('2s'),
+  resume: timeout().prefault('1m'),
 });
 
 const defaultTagTtl = '1m';

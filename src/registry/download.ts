@@ -34,6 +34,8 @@ export type DownloadState = 'opening' | 'streaming' | 'verified' | 'committed' |
 export interface DownloadSource {
   readonly upstream: Upstream;
   readonly repository: RepositoryName;
+  /** Milliseconds without a new byte after which a transfer is given up. */
+  readonly patience: number;
   /**
    * Told that the upstream has the blob, and how large it says that it is; where it does not say,
    * told again once that is known. A good download ends only after this has settled, but its
@@ -51,9 +53,6 @@ export interface DownloadEvents {
   /** The fill has ended, well or not. */
   ended(download: Download): void;
 }
-
-/** Milliseconds without a new byte after which a transfer is given up: a registry's restart is survived. */
-const patience = 60_000;
 
 /** Milliseconds before the attempt after the n-th failure in a row. */
 const backoff = (failures: number): number => Math.min(100 * 2 ** (failures - 1), 5_000);
@@ -77,6 +76,8 @@ export class Download {
   #state: DownloadState = 'opening';
   #failure: RegistryError | undefined;
   #recorded: Promise<void> | undefined;
+  /** What readers were promised cannot come true: no further attempt will help them. */
+  #isContradicted = false;
 
   /** Starts at once. */
   constructor(
@@ -167,7 +168,9 @@ export class Download {
           failures = 0;
         }
         const pause = pauseAfter(error, ++failures);
-        if (pause === undefined || performance.now() + pause - lastProgress > patience) throw error;
+        const stalled = performance.now() - lastProgress;
+        const isHopeless = pause === undefined || this.#isContradicted;
+        if (isHopeless || stalled + pause > this.source.patience) throw error;
         await delay(pause, undefined, { signal }).catch(() => signal.throwIfAborted());
       }
     }
@@ -189,7 +192,7 @@ export class Download {
       if (fetched.size !== undefined && !fits(fetched.size, known, writer.offset)) {
         // Of an old spool nobody has seen a byte yet.
         if (this.#state !== 'opening' || fetched.offset > 0) {
-          throw new RegistryError('UPSTREAM_INVALID', 'the upstream changed the size of a blob');
+          throw this.#contradiction('the upstream changed the size of a blob');
         }
         await writer.restart();
         known = undefined;
@@ -201,6 +204,11 @@ export class Download {
       fetched.body.destroy();
       throw error;
     }
+  }
+
+  #contradiction(message: string): RegistryError {
+    this.#isContradicted = this.#state !== 'opening';
+    return new RegistryError('UPSTREAM_INVALID', message);
   }
 
   #announce(writer: BlobWriter, size: number | undefined): void {
@@ -221,7 +229,7 @@ export class Download {
       skip = Math.max(0, skip - received);
       if (fresh.length === 0) continue;
       if (this.blob.size !== undefined && writer.offset + lengthOf(fresh) > this.blob.size) {
-        throw new RegistryError('UPSTREAM_INVALID', 'the upstream sent more than it announced');
+        throw this.#contradiction('the upstream sent more than it announced');
       }
       await writer.write(fresh);
       this.blob.grew(fresh, writer.offset);

@@ -94,6 +94,7 @@ export class BlobService {
       const download = downloads.start(digest, {
         upstream: route.remote.upstream,
         repository: route.repository,
+        patience: route.remote.policy.resumePatience,
         accepted: async (size) => void (await this.#link(route, digest, size)),
       });
       const reader = await this.#follow(download, route, digest);

@@ -12,6 +12,8 @@ export interface FreshnessPolicy {
   readonly staleIfError: number;
   /** How long a client waits for a tag's check before it is served what is cached. */
   readonly revalidateBudget: number;
+  /** For how long a broken transfer is taken up again without getting any further. */
+  readonly resumePatience: number;
   /** Serve a tag on although the upstream deleted it. */
   readonly keepDeleted: boolean;
 }

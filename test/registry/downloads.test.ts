@@ -50,7 +50,12 @@ it('gives a download up that is left before its upstream has answered', async ()
   const { hub, route } = scaffold;
   const gate = Promise.withResolvers<void>();
   hub.gate = gate.promise;
-  const source = { upstream: hub, repository: route(app).repository, accepted: async () => {} };
+  const source = {
+    patience: 1_000,
+    upstream: hub,
+    repository: route(app).repository,
+    accepted: async () => {},
+  };
   const download = downloads.start(digest, source);
   expect(download.state).toBe('opening');
   download.blob.reader().close();

@@ -23,6 +23,7 @@ export const policy: FreshnessPolicy = {
   negativeTtl: 60_000,
   staleIfError: 3_600_000,
   revalidateBudget: 2_000,
+  resumePatience: 60_000,
   keepDeleted: false,
 };
 

@@ -13,7 +13,14 @@ export function dockerHubScripted(
       'docker.io': {
         url: upstream.url,
         ...(password !== undefined && { credentials: { username, password } }),
-        timeouts: { connect: '1s', headers: '1s', idle: '1s', token: '1s', revalidate: '500ms' },
+        timeouts: {
+          connect: '1s',
+          headers: '1s',
+          idle: '1s',
+          token: '1s',
+          revalidate: '500ms',
+          resume: '5s',
+        },
         tag_ttl: { edge: '0s', default: '1h' },
         negative_ttl: '0s',
         ...overrides,
