@@ -8,6 +8,13 @@ export class Child {
 
   constructor(module: string) {
     this.#process = fork(fileURLToPath(new URL(module, import.meta.url)), { execArgv: [] });
+    // Whoever waits is told by `exit`; a message that could not be sent rejects in `ask`.
+    this.#process.on('error', () => undefined);
+  }
+
+  /** It has ended and answers no more. */
+  get isOver(): boolean {
+    return this.#process.exitCode !== null || this.#process.signalCode !== null;
   }
 
   /** The next message of the child. Rejects where it ends, reports an error, or takes longer than `timeout` milliseconds. */
@@ -18,8 +25,8 @@ export class Child {
       if ('error' in answer) settled.reject(new Error(answer.error));
       else settled.resolve(answer.value);
     };
-    const onExit = (): void => {
-      settled.reject(new Error('a process of the bench ended unexpectedly'));
+    const onExit = (code: number | null, signal: string | null): void => {
+      settled.reject(new Error(`a process of the bench ended unexpectedly (${signal ?? code})`));
     };
     const timer = setTimeout(() => {
       settled.reject(new Error(`no answer within ${timeout / 1000} s`));
@@ -34,6 +41,7 @@ export class Child {
   }
 
   async ask<T>(message: object, timeout: number): Promise<T> {
+    if (this.isOver) throw new Error('a process of the bench has ended');
     const answer = this.next<T>(timeout);
     this.#process.send(message);
     return answer;

@@ -56,6 +56,7 @@ async function main(args: readonly string[]): Promise<void> {
     upstream.kill();
     load.kill();
   };
+  process.once('exit', stop);
   process.once('SIGINT', () => end(stop, 130));
   process.once('SIGTERM', () => end(stop, 143));
   try {
@@ -66,6 +67,7 @@ async function main(args: readonly string[]): Promise<void> {
     }
   } finally {
     stop();
+    process.off('exit', stop);
   }
   await publish(figures, options, {
     date: new Date().toISOString().slice(0, 10),
