@@ -46,7 +46,7 @@ export async function launch(
   const stop = async (): Promise<void> => {
     if (group !== 0) await endGroup(group);
     running.delete(group);
-    rmSync(folder, { recursive: true, force: true });
+    remove(folder);
   };
   try {
     await untilAnswering(port, () => group !== 0 && child.exitCode === null);
@@ -62,7 +62,7 @@ export async function launch(
 export function killAll(): void {
   for (const [group, folder] of running) {
     signalGroup(group, 'SIGKILL');
-    rmSync(folder, { recursive: true, force: true });
+    remove(folder);
   }
   running.clear();
 }
@@ -117,6 +117,15 @@ async function endGroup(group: number): Promise<void> {
   while (groupMembers(group).length > 0 && Date.now() < deadline) await sleep(25);
   signalGroup(group, 'SIGKILL');
   while (groupMembers(group).length > 0 && Date.now() < deadline + STOP_TIMEOUT) await sleep(25);
+}
+
+/** A server that is being killed may still put a file in: then it is tried again. */
+function remove(folder: string): void {
+  try {
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
+  } catch (error) {
+    process.stderr.write(`left behind: ${folder} (${String(error)})\n`);
+  }
 }
 
 function signalGroup(group: number, signal: NodeJS.Signals): void {
