@@ -13,6 +13,7 @@ export const getBase: RequestHandler = (request, response) => {
   const headers = commonHeaders(request, context);
   headers['Content-Type'] = 'application/json';
   headers['Content-Length'] = empty.length;
+  if (request.method !== 'HEAD') context.bytes = empty.length;
   response.writeHead(200, headers).end(request.method === 'HEAD' ? undefined : empty);
 };
 

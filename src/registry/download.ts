@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BufferPool } from '../lib/buffer-pool.ts';
-import { isRegistryError, RegistryError, toRegistryError } from '../oci/errors.ts';
+import { RegistryError, toRegistryError } from '../oci/errors.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
 import type { BlobStore } from '../store/blob-store.ts';
@@ -8,6 +8,7 @@ import type { BlobWriter } from '../store/blob-writer.ts';
 import type { FetchedBlob, Upstream } from '../upstream/upstream.ts';
 import { chunkBatches, lengthOf, withoutFirst } from './chunk-batches.ts';
 import { GrowingBlob } from './growing-blob.ts';
+import { fits, isDiskFull, pauseAfter, refusesRange } from './resume.ts';
 
 /*
  * One upstream transfer of one blob, with any number of live readers.
@@ -53,9 +54,6 @@ export interface DownloadEvents {
   /** The fill has ended, well or not. */
   ended(download: Download): void;
 }
-
-/** Milliseconds before the attempt after the n-th failure in a row. */
-const backoff = (failures: number): number => Math.min(100 * 2 ** (failures - 1), 5_000);
 
 /** A blob on its way from an upstream into the store. */
 export class Download {
@@ -259,36 +257,4 @@ export class Download {
     this.#failReady(failure);
     this.blob.fail(failure);
   }
-}
-
-/** Whether a blob's size agrees with the one that was `known`, and with the bytes that are there already. */
-function fits(size: number, known: number | undefined, spooled: number): boolean {
-  return spooled <= size && (known === undefined || known === size);
-}
-
-/** Milliseconds to wait before another attempt; undefined where the answer was a plain no. */
-function pauseAfter(error: unknown, failures: number): number | undefined {
-  if (!isRegistryError(error)) return undefined;
-  switch (error.code) {
-    case 'UPSTREAM_UNAVAILABLE':
-    case 'UPSTREAM_TIMEOUT':
-    case 'UPSTREAM_INVALID':
-    case 'TOOMANYREQUESTS':
-      return Math.max(backoff(failures), (error.retryAfter ?? 0) * 1000);
-    default:
-      return refusesRange(error) ? backoff(failures) : undefined;
-  }
-}
-
-/** Whether a request for the rest of a blob got an answer that one for the whole might not get. */
-function refusesRange(error: unknown): boolean {
-  if (!isRegistryError(error)) return false;
-  const { code, upstreamStatus } = error;
-  if (code === 'UPSTREAM_INVALID') return true;
-  return upstreamStatus !== undefined && ![401, 404, 429].includes(upstreamStatus);
-}
-
-function isDiskFull(error: unknown): boolean {
-  const { code } = (error ?? {}) as NodeJS.ErrnoException;
-  return code === 'ENOSPC' || code === 'EDQUOT';
 }
