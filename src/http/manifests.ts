@@ -2,6 +2,7 @@ import type { Request, RequestHandler } from 'express';
 import { parseReference } from '../oci/reference.ts';
 import type { ManifestService } from '../registry/get-manifest.ts';
 import type { RouteTable } from '../registry/resolve-route.ts';
+import { endTogether } from './end-together.ts';
 import { commonHeaders, isNotModified } from './headers.ts';
 import { parameterOf, routeOf } from './registry-request.ts';
 import type { ContextResponse } from './request-context.ts';
@@ -23,7 +24,7 @@ export function getManifest(table: RouteTable, manifests: ManifestService): Requ
     headers['Docker-Content-Digest'] = answer.digest;
     headers['ETag'] = etag;
     if (isNotModified(request, etag)) {
-      response.writeHead(304, headers).end();
+      endTogether(response.writeHead(304, headers));
       return;
     }
     // Clients compare the type with the stored one: no charset may be appended.
@@ -31,10 +32,10 @@ export function getManifest(table: RouteTable, manifests: ManifestService): Requ
     headers['Content-Length'] = answer.bytes.length;
     response.writeHead(200, headers);
     if (request.method === 'HEAD') {
-      response.end();
+      endTogether(response);
       return;
     }
     context.bytes = answer.bytes.length;
-    response.end(answer.bytes);
+    endTogether(response, answer.bytes);
   };
 }

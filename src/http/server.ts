@@ -73,15 +73,13 @@ export class HttpServer {
       if (isAwaitingContent(socket)) socket.setTimeout(stallTimeout);
       else socket.destroy();
     });
-    const latest = new WeakMap<Duplex, ServerResponse>();
+    const open = new OpenAnswers();
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-      latest.set(request.socket, response);
+      open.add(request.socket, response);
     });
     server.on('clientError', (error, socket) => {
-      // In the middle of an answer, another one would be taken for a part of its body. Answers go
-      // out in the order of their requests: once the latest is out, all are.
-      const response = latest.get(socket);
-      if (response !== undefined && !response.writableFinished) socket.destroy();
+      // In the middle of an answer, another one would be taken for a part of its body.
+      if (open.has(socket)) socket.destroy();
       else refuse(error, socket);
     });
     server.listen(host === undefined ? { port } : { host, port });
@@ -113,6 +111,31 @@ export class HttpServer {
     }
     this.#server.closeAllConnections();
     await closed;
+  }
+}
+
+/**
+ * How many answers each connection still owes. Only counts are kept: a response that is held until
+ * its connection's next request is old garbage by then.
+ */
+class OpenAnswers {
+  readonly #counts = new WeakMap<Duplex, { answers: number }>();
+
+  add(connection: Duplex, response: ServerResponse): void {
+    let count = this.#counts.get(connection);
+    if (count === undefined) {
+      count = { answers: 0 };
+      this.#counts.set(connection, count);
+    }
+    const owed = count;
+    owed.answers++;
+    response.once('close', () => {
+      owed.answers--;
+    });
+  }
+
+  has(connection: Duplex): boolean {
+    return (this.#counts.get(connection)?.answers ?? 0) > 0;
   }
 }
 

@@ -1,9 +1,9 @@
 import type { Writable } from 'node:stream';
 
 export interface LineWriterOptions {
-  /** Characters gathered before they are written. */
+  /** Bytes gathered before they are written. */
   readonly chunk?: number;
-  /** Characters kept while the stream takes none; lines beyond are dropped. */
+  /** Bytes kept while the stream takes none; lines beyond are dropped. */
   readonly capacity?: number;
   /** Milliseconds that a gathered line waits at most. */
   readonly interval?: number;
@@ -15,6 +15,9 @@ export interface LineWriterOptions {
  * Writes lines to a stream in large pieces. Nobody may be reading the other end (a stopped
  * container runtime, a full disk behind a pipe): then memory stays bounded, lines are dropped and
  * counted, and nothing waits.
+ *
+ * Lines are gathered as bytes: as strings they would be ropes of many small pieces, which live
+ * long enough to fill the old heap and cost more to collect than they cost to write.
  */
 export class LineWriter {
   readonly #stream: Writable;
@@ -22,7 +25,8 @@ export class LineWriter {
   readonly #capacity: number;
   readonly #interval: number;
   readonly #droppedLine: (count: number) => string;
-  #pending = '';
+  #gathered: Buffer;
+  #length = 0;
   #timer: NodeJS.Timeout | undefined;
   #blocked = false;
   #broken = false;
@@ -35,6 +39,7 @@ export class LineWriter {
     this.#capacity = options.capacity ?? 1024 * 1024;
     this.#interval = options.interval ?? 100;
     this.#droppedLine = options.dropped;
+    this.#gathered = Buffer.allocUnsafeSlow(this.#chunk);
     stream.on('drain', () => {
       this.#blocked = false;
       this.flush();
@@ -42,7 +47,7 @@ export class LineWriter {
     // A reader that went away (EPIPE) is no reason to stop serving images.
     stream.on('error', () => {
       this.#broken = true;
-      this.#pending = '';
+      this.#length = 0;
     });
   }
 
@@ -54,7 +59,7 @@ export class LineWriter {
   /** Gathers a line; it is written when there are enough, or soon. */
   write(line: string): void {
     if (!this.#add(line)) return;
-    if (this.#pending.length >= this.#chunk) this.flush();
+    if (this.#length >= this.#chunk) this.flush();
     else this.#timer ??= setTimeout(() => this.flush(), this.#interval).unref();
   }
 
@@ -64,12 +69,26 @@ export class LineWriter {
   }
 
   #add(line: string): boolean {
-    if (this.#broken || this.#pending.length + line.length > this.#capacity) {
+    if (this.#broken || !this.#append(line, this.#capacity)) {
       this.#dropped += 1;
       this.#unreported += 1;
       return false;
     }
-    this.#pending += `${line}\n`;
+    return true;
+  }
+
+  /** Takes a line's bytes in; false where more than `most` would be kept. */
+  #append(line: string, most: number): boolean {
+    // No character of UTF-16 takes more than three bytes of UTF-8.
+    const room = line.length * 3 + 1;
+    if (this.#length + room > most && this.#length + Buffer.byteLength(line) >= most) return false;
+    if (this.#length + room > this.#gathered.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(this.#length + room, 2 * this.#length));
+      this.#gathered.copy(larger, 0, 0, this.#length);
+      this.#gathered = larger;
+    }
+    this.#length += this.#gathered.write(line, this.#length);
+    this.#gathered[this.#length++] = 0x0a;
     return true;
   }
 
@@ -79,12 +98,17 @@ export class LineWriter {
     this.#timer = undefined;
     if (this.#blocked || this.#broken) return;
     if (this.#unreported > 0) {
-      this.#pending += `${this.#droppedLine(this.#unreported)}\n`;
+      this.#append(this.#droppedLine(this.#unreported), Infinity);
       this.#unreported = 0;
     }
-    if (this.#pending === '') return;
-    const piece = this.#pending;
-    this.#pending = '';
+    if (this.#length === 0) return;
+    // The stream may keep what it is given.
+    const piece = Buffer.from(this.#gathered.subarray(0, this.#length));
+    this.#length = 0;
+    // What a reader that stalled for a while made us keep is not kept for ever.
+    if (this.#gathered.length > 2 * this.#chunk) {
+      this.#gathered = Buffer.allocUnsafeSlow(this.#chunk);
+    }
     this.#blocked = !this.#stream.write(piece);
   }
 
