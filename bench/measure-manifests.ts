@@ -4,6 +4,7 @@ import type { Figures } from './figures.ts';
 import type { Target } from './messages.ts';
 import { pullManifest } from './prime.ts';
 import { versionOf } from './servers/launch.ts';
+import type { Server } from './servers/server.ts';
 import { runWrk } from './wrk.ts';
 
 export const MANIFEST_CONNECTIONS = [1, 32] as const;
@@ -17,16 +18,22 @@ export async function measureManifests(context: Context, figures: Figures): Prom
   const { contents, load, options } = context;
   const hasWrk = (await versionOf('sh', ['-c', 'command -v wrk'])) !== undefined;
   await withServers(context, context.kinds, async (servers) => {
-    for (const server of servers) await pullManifest(server, contents.image);
+    for (const server of servers) {
+      await pullManifest(server, contents.image);
+      await load.run({
+        ...targetOf(context, server, 'tag'),
+        kind: 'window',
+        connections: Math.max(...MANIFEST_CONNECTIONS),
+        warmUp: options.manifestWarmUp,
+        window: 100,
+        group: server.group,
+      });
+    }
     for (let round = 0; round < options.rounds; round++) {
       for (const reference of REFERENCES) {
         for (const connections of MANIFEST_CONNECTIONS) {
           for (const server of rotated(servers, round)) {
-            const target: Target = {
-              port: server.port,
-              path: manifestPath(contents.image.repository, contents.image[reference]),
-              accept: contents.image.mediaType,
-            };
+            const target = targetOf(context, server, reference);
             const metric = manifestMetric(reference, connections);
             try {
               await context.calm.wait();
@@ -51,4 +58,16 @@ export async function measureManifests(context: Context, figures: Figures): Prom
       }
     }
   });
+}
+
+function targetOf(
+  { contents: { image } }: Context,
+  server: Server,
+  reference: (typeof REFERENCES)[number],
+): Target {
+  return {
+    port: server.port,
+    path: manifestPath(image.repository, image[reference]),
+    accept: image.mediaType,
+  };
 }

@@ -44,7 +44,7 @@ export function report(figures: Figures, options: Options, facts: RunFacts): str
 const SECTION_TEXTS: Record<Section, (figures: Figures, options: Options) => string[]> = {
   manifests: (figures, { servers }) => [
     '## Warm manifests',
-    'Requests a second over keep-alive connections, one request at a time on each. docker-registry asks the upstream on every pull by tag.',
+    'Requests a second over keep-alive connections, one request at a time on each; every server has run warm before. docker-registry asks the upstream on every pull by tag.',
     table(
       figures,
       servers,
@@ -67,7 +67,7 @@ const SECTION_TEXTS: Record<Section, (figures: Figures, options: Options) => str
   ],
   cold: (figures, { servers, blobSize, upstreamRate, coldClients }) => [
     '## Many clients on one cold blob',
-    `A blob of ${blobSize / 1e6} MB from an upstream that sends ${upstreamRate / 1e6} MB/s over each connection. "direct" is one client at the upstream itself, in the same round. First bytes are of the body, from the moment all clients start to connect.`,
+    `A blob of ${blobSize / 1e6} MB from an upstream that sends ${upstreamRate / 1e6} MB/s over each connection. "direct" is one client at the upstream itself, in the same round. First bytes are of the body, from the moment all clients start to connect. The rate is one at which ${Math.max(...coldClients)} clients together (${(Math.max(...coldClients) * upstreamRate) / 1e9} GB/s) ask no more of this machine than it can carry: what it sends from memory stands above.`,
     table(
       figures,
       ['direct', ...servers],
