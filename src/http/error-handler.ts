@@ -6,6 +6,9 @@ import { commonHeaders } from './headers.ts';
 import type { HttpObserver } from './observer.ts';
 import type { ContextResponse } from './request-context.ts';
 
+/** Statuses that say: not now. Clients that honour `Retry-After` are told to come back. */
+const passing: ReadonlySet<number> = new Set([429, 503, 504]);
+
 /** The one writer of errors, in the form of the distribution specification, "Error Codes". */
 export function errorHandler(observer: HttpObserver): ErrorRequestHandler {
   // Express knows an error handler by its four parameters.
@@ -27,7 +30,8 @@ export function errorHandler(observer: HttpObserver): ErrorRequestHandler {
       'Content-Type': 'application/json',
       'Content-Length': bytes.length,
     };
-    if (error.retryAfter !== undefined) headers['Retry-After'] = Math.ceil(error.retryAfter);
+    const wait = error.retryAfter ?? (passing.has(error.status) ? 1 : undefined);
+    if (wait !== undefined) headers['Retry-After'] = Math.ceil(wait);
     if (error.code === 'UNSUPPORTED') headers['Allow'] = 'GET, HEAD';
     if (error.code === 'RANGE_INVALID') {
       headers['Content-Range'] = `bytes */${(error.detail as { size: number }).size}`;

@@ -1,7 +1,12 @@
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import { BoundedLabel } from './bounded-label.ts';
 import { RequestMetrics, type AnsweredRequest } from './request-metrics.ts';
-import { UpstreamMetrics, type RateLimit, type UpstreamRequest } from './upstream-metrics.ts';
+import {
+  UpstreamMetrics,
+  type BreakerState,
+  type RateLimit,
+  type UpstreamRequest,
+} from './upstream-metrics.ts';
 
 /** Everything that is measured; one method for each thing that happens. */
 export class Metrics {
@@ -84,6 +89,10 @@ export class Metrics {
 
   upstreamRateLimit(limit: RateLimit): void {
     this.#upstream.rateLimit(limit);
+  }
+
+  upstreamBreaker(state: BreakerState): void {
+    this.#upstream.breaker(state);
   }
 
   /** @param result `done`, or the code of the error that ended it */

@@ -1,7 +1,7 @@
 import type { Logger } from './logger.ts';
 import type { Metrics } from './metrics.ts';
 import { Occasional } from './occasional.ts';
-import type { RateLimit, UpstreamRequest } from './upstream-metrics.ts';
+import type { BreakerState, RateLimit, UpstreamRequest } from './upstream-metrics.ts';
 
 /** Milliseconds between two log lines about the same trouble. */
 const quiet = 10_000;
@@ -11,6 +11,7 @@ export interface UpstreamEvents {
   request(event: UpstreamRequest & { readonly method: string }): void;
   rateLimit(event: RateLimit & { readonly source: string | undefined }): void;
   warning(event: { readonly upstream: string; readonly message: string }): void;
+  breaker(event: BreakerState & { readonly failure: Error | undefined }): void;
 }
 
 /** Counts what the upstream clients tell, and logs their warnings now and then. */
@@ -32,6 +33,21 @@ export function createUpstreamObserver(metrics: Metrics, logger: Logger): Upstre
       const held = occasional.admit(`${upstream} ${message}`);
       if (held === undefined) return;
       logger.warn(message, { upstream, ...(held > 0 && { suppressed: held }) });
+    },
+    breaker(event) {
+      metrics.upstreamBreaker(event);
+      const { upstream, host, wait, failure } = event;
+      if (wait === undefined) {
+        logger.info('the upstream answers again', { upstream, host });
+      } else {
+        const seconds = Math.ceil(wait);
+        logger.warn('the upstream is left alone for a while', {
+          upstream,
+          host,
+          seconds,
+          error: failure,
+        });
+      }
     },
   };
 }

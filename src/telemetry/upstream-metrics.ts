@@ -22,6 +22,15 @@ export interface RateLimit {
   readonly window: number | undefined;
 }
 
+/** Whether one of an upstream's URLs is being left alone. */
+export interface BreakerState {
+  readonly upstream: string;
+  /** Host and port. */
+  readonly host: string;
+  /** Seconds for which nothing is asked; undefined where it is asked. */
+  readonly wait: number | undefined;
+}
+
 /** CDNs answer under ever new names; the first so many of an upstream are told apart. */
 const maxHosts = 50;
 
@@ -35,6 +44,7 @@ export class UpstreamMetrics {
   readonly #limit: Gauge<'upstream'>;
   readonly #remaining: Gauge<'upstream'>;
   readonly #window: Gauge<'upstream'>;
+  readonly #breakers: Gauge<'upstream' | 'host'>;
 
   constructor(register: Registry) {
     const registers = [register];
@@ -67,6 +77,12 @@ export class UpstreamMetrics {
     this.#limit = gauge('limit', 'Requests that the upstream allows in a window, as it last said');
     this.#remaining = gauge('remaining', 'Requests left in the window, as the upstream last said');
     this.#window = gauge('window_seconds', 'Length of the window, as the upstream last said');
+    this.#breakers = new Gauge({
+      name: 'baleen_upstream_breaker_open',
+      help: '1 while a URL of the upstream is left alone after failures or a 429, 0 once it answers again',
+      labelNames: ['upstream', 'host'],
+      registers,
+    });
   }
 
   request({ upstream, host, kind, status, seconds }: UpstreamRequest): void {
@@ -89,5 +105,9 @@ export class UpstreamMetrics {
     if (limit !== undefined) this.#limit.set({ upstream }, limit);
     if (remaining !== undefined) this.#remaining.set({ upstream }, remaining);
     if (window !== undefined) this.#window.set({ upstream }, window);
+  }
+
+  breaker({ upstream, host, wait }: BreakerState): void {
+    this.#breakers.set({ upstream, host }, wait === undefined ? 0 : 1);
   }
 }

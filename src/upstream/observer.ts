@@ -32,11 +32,23 @@ export interface WarningEvent {
   readonly message: string;
 }
 
+/** A URL of an upstream is left alone for a while, or is asked again. */
+export interface BreakerEvent {
+  readonly upstream: string;
+  /** Host and port. */
+  readonly host: string;
+  /** Seconds for which nothing is asked; undefined once it answers again. */
+  readonly wait: number | undefined;
+  /** Why. */
+  readonly failure: Error | undefined;
+}
+
 /** Told of everything that an upstream client does; implemented by the telemetry. Must not throw. */
 export interface UpstreamObserver {
   request(event: RequestEvent): void;
   rateLimit(event: RateLimitEvent): void;
   warning(event: WarningEvent): void;
+  breaker(event: BreakerEvent): void;
 }
 
 /** Listens to nothing. */
@@ -44,4 +56,5 @@ export const silentObserver: UpstreamObserver = {
   request() {},
   rateLimit() {},
   warning() {},
+  breaker() {},
 };

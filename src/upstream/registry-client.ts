@@ -1,11 +1,12 @@
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
-import { isRegistryError, type RegistryError } from '../oci/errors.ts';
+import { isRegistryError, RegistryError } from '../oci/errors.ts';
 import type { Reference } from '../oci/reference.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
 import { answerFailure } from './answer-failure.ts';
+import { Breaker, type Admission, type Refusal } from './breaker.ts';
 import type { Endpoint } from './endpoint.ts';
-import { silentObserver } from './observer.ts';
+import { silentObserver, type UpstreamObserver } from './observer.ts';
 import { alwaysProxy, proxyFromEnvironment } from './proxy.ts';
 import { getBlob, headBlob } from './pull-blob.ts';
 import { getReferrers, getTags } from './pull-list.ts';
@@ -30,7 +31,8 @@ export class RegistryClient implements Upstream {
   readonly name: string;
   readonly #transport: Transport;
   readonly #tokens: TokenSource;
-  readonly #endpoints: readonly Endpoint[];
+  readonly #observer: UpstreamObserver;
+  readonly #endpoints: readonly { readonly endpoint: Endpoint; readonly breaker: Breaker }[];
 
   /** @throws TypeError for options that make no sense; opens no connection */
   constructor(options: RegistryClientOptions) {
@@ -53,7 +55,11 @@ export class RegistryClient implements Upstream {
     this.name = upstream;
     this.#transport = transport;
     this.#tokens = tokens;
-    this.#endpoints = createEndpoints(options, { transport, observer, tokens });
+    this.#observer = observer;
+    this.#endpoints = createEndpoints(options, { transport, observer, tokens }).map((endpoint) => ({
+      endpoint,
+      breaker: new Breaker(),
+    }));
   }
 
   resolve(
@@ -117,22 +123,71 @@ export class RegistryClient implements Upstream {
     await this.#transport.close();
   }
 
-  /** Tries one URL after the other for as long as the failure may be that URL's alone. */
+  /**
+   * Tries one URL after the other for as long as the failure may be that URL's alone. One whose
+   * breaker is open is passed over.
+   */
   async #anywhere<T>(signal: AbortSignal, attempt: (at: Endpoint) => Promise<T>): Promise<T> {
     let failure: unknown;
-    for (const [index, endpoint] of this.#endpoints.entries()) {
+    let refusal: Refusal | undefined;
+    for (const { endpoint, breaker } of this.#endpoints) {
       signal.throwIfAborted();
+      const admission = breaker.admit(performance.now());
+      if ('wait' in admission) {
+        if (refusal === undefined || admission.wait < refusal.wait) refusal = admission;
+        continue;
+      }
+      if (failure instanceof Error) endpoint.warn(`${failure.message}; trying ${endpoint.host}`);
       try {
-        return await attempt(endpoint);
+        const result = await attempt(endpoint);
+        this.#succeeded(endpoint, breaker, admission);
+        return result;
       } catch (error) {
         failure = error;
-        if (signal.aborted || !mayBeElsewhere(error)) throw error;
-        const next = this.#endpoints[index + 1];
-        if (next !== undefined) endpoint.warn(`${error.message}; trying ${next.host}`);
+        if (signal.aborted) {
+          breaker.abandoned(admission);
+          throw error;
+        }
+        if (!mayBeElsewhere(error)) {
+          // It answered: that the answer was no, or no use, is not for the breaker.
+          this.#succeeded(endpoint, breaker, admission);
+          throw error;
+        }
+        this.#failed(endpoint, breaker, admission, error);
       }
     }
-    throw failure;
+    throw failure ?? (refusal === undefined ? undefined : refused(this.name, refusal));
   }
+
+  #succeeded({ host }: Endpoint, breaker: Breaker, admission: Admission): void {
+    if (breaker.succeeded(admission)) {
+      this.#observer.breaker({ upstream: this.name, host, wait: undefined, failure: undefined });
+    }
+  }
+
+  #failed(
+    endpoint: Endpoint,
+    breaker: Breaker,
+    admission: Admission,
+    failure: RegistryError,
+  ): void {
+    const wait = breaker.failed(admission, failure, performance.now());
+    if (wait === undefined) return;
+    const { host } = endpoint;
+    this.#observer.breaker({ upstream: this.name, host, wait: wait / 1000, failure });
+  }
+}
+
+/** What stands in for an answer while nothing is asked: the failure that is known, and when to come back. */
+function refused(upstream: string, { failure, wait }: Refusal): RegistryError {
+  const seconds = Math.max(1, Math.ceil(wait / 1000));
+  const code = failure.code === 'UPSTREAM_TIMEOUT' ? 'UPSTREAM_UNAVAILABLE' : failure.code;
+  const message = `${upstream} is not asked again for ${seconds} s: ${failure.message}`;
+  return new RegistryError(code, message, {
+    retryAfter: seconds,
+    cause: failure,
+    ...(failure.upstreamStatus !== undefined && { upstreamStatus: failure.upstreamStatus }),
+  });
 }
 
 /** Another URL may be up, quick, or have quota left; what it lacks, or who may pull, is the same there. */

@@ -5,6 +5,7 @@ import { seededImage, type Content } from '../support/images.ts';
 import { testResources } from '../support/resources.ts';
 import { baleenBefore } from '../support/scripted-baleen.ts';
 import { ScriptedUpstream, type ScriptedOptions } from '../support/scripted-upstream.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 jest.setTimeout(60_000);
 
@@ -128,7 +129,8 @@ describe('an upstream that misbehaves', () => {
     expect(stalled.complete && stalled.status === 200).toBe(false);
     expect([503, 504]).toContain(silent.status);
     upstream.faults.clear();
-    expect((await blob()).digest).toBe(layer.digest);
+    // It is left alone for a second or two.
+    await waitFor('the blob', async () => (await blob()).digest === layer.digest);
   });
 
   it.each([500, 502, 503, 429])(
@@ -145,6 +147,22 @@ describe('an upstream that misbehaves', () => {
       expect(stale.headers.age).toBeDefined();
     },
   );
+
+  it.each([500, 503, 429])('answers %d, and is soon left alone', async (status) => {
+    await start();
+    expect((await manifest('edge')).status).toBe(200);
+    for (const on of ['manifest-head', 'manifest-get', 'blob-get'] as const) {
+      upstream.fault({ on, instead: { status, headers: { 'retry-after': '600' } } });
+    }
+    upstream.forget();
+    for (let pull = 0; pull < 20; pull++) {
+      expect((await manifest('edge')).status).toBe(200);
+      const missed = await manifest('v1');
+      expect(missed.status).toBe(status === 429 ? 429 : 503);
+      expect(Number(missed.headers['retry-after'])).toBeGreaterThan(0);
+    }
+    expect(upstream.total).toBe(status === 429 ? 1 : 3);
+  });
 
   it('limits the rate, and a client that misses is told how long to wait', async () => {
     await start();

@@ -1,4 +1,5 @@
 import type {
+  BreakerEvent,
   RateLimitEvent,
   RequestEvent,
   UpstreamObserver,
@@ -10,6 +11,7 @@ export class RecordingObserver implements UpstreamObserver {
   readonly requests: RequestEvent[] = [];
   readonly rateLimits: RateLimitEvent[] = [];
   readonly warnings: string[] = [];
+  readonly breakers: BreakerEvent[] = [];
 
   request(event: RequestEvent): void {
     this.requests.push(event);
@@ -21,5 +23,9 @@ export class RecordingObserver implements UpstreamObserver {
 
   warning(event: WarningEvent): void {
     this.warnings.push(event.message);
+  }
+
+  breaker(event: BreakerEvent): void {
+    this.breakers.push(event);
   }
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { buffer } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Digest } from '../../src/oci/digest.ts';
 import { maxManifestSize } from '../../src/oci/manifest.ts';
 import { StaticCredentials } from '../../src/upstream/credentials.ts';
@@ -17,6 +18,7 @@ import {
 import { testResources } from '../support/resources.ts';
 import { ScriptedUpstream, type ScriptedOptions } from '../support/scripted-upstream.ts';
 import { LoopbackServer } from '../support/scripted/loopback-server.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { RecordingObserver } from './recording-observer.ts';
 
 const credentials = new StaticCredentials('whale', 'krill');
@@ -324,6 +326,83 @@ describe('a registry client', () => {
         code: 'UPSTREAM_UNAVAILABLE',
         upstreamStatus: 500,
       });
+    });
+  });
+
+  describe('whose registry has trouble', () => {
+    it('leaves it alone after three failures, and says when to come back', async () => {
+      const { client, server, observer } = await serve(503, {});
+      for (let attempt = 0; attempt < 3; attempt++) {
+        await expect(client.resolve(repository, latest, signal)).rejects.toMatchObject({
+          code: 'UPSTREAM_UNAVAILABLE',
+        });
+      }
+      await expect(client.fetchManifest(repository, latest, signal)).rejects.toMatchObject({
+        code: 'UPSTREAM_UNAVAILABLE',
+        retryAfter: expect.any(Number) as unknown,
+        upstreamStatus: 503,
+        message: expect.stringMatching(/^reef is not asked again for \d+ s: .*503/) as unknown,
+      });
+      expect(server.requests).toHaveLength(3);
+      expect(observer.breakers).toMatchObject([{ upstream: 'reef', host: server.host }]);
+    });
+
+    it('asks nothing for as long as a 429 says', async () => {
+      const { client, server } = await serve(429, { 'retry-after': '90' });
+      const refused = { code: 'TOOMANYREQUESTS', retryAfter: 90 };
+      for (let attempt = 0; attempt < 5; attempt++) {
+        await expect(client.resolve(repository, latest, signal)).rejects.toMatchObject(refused);
+      }
+      expect(server.requests).toHaveLength(1);
+    });
+
+    it('takes no answer of the registry for trouble', async () => {
+      for (const status of [401, 403, 404]) {
+        const { client, server, observer } = await serve(status, {});
+        for (let attempt = 0; attempt < 5; attempt++) {
+          await expect(client.resolve(repository, latest, signal)).rejects.toThrow();
+        }
+        expect(server.requests.length).toBeGreaterThanOrEqual(5);
+        expect(observer.breakers).toEqual([]);
+      }
+    });
+
+    it('comes back by itself', async () => {
+      const { upstream, scripted } = await use();
+      scripted.fault({ on: 'manifest-head', instead: { status: 429 }, times: 1 });
+      await expect(upstream.resolve(repository, latest, signal)).rejects.toThrow('429');
+      await expect(upstream.resolve(repository, latest, signal)).rejects.toThrow('not asked again');
+      await waitFor('the registry to be asked again', () =>
+        upstream.resolve(repository, latest, signal),
+      );
+      expect(scripted.total).toBe(2);
+    });
+
+    it('is not stuck where the one that finds out gives up', async () => {
+      const { upstream, scripted } = await use();
+      scripted.fault({ on: 'manifest-head', instead: { status: 429 }, times: 1 });
+      scripted.fault({ on: 'manifest-head', before: new Promise(() => undefined), times: 1 });
+      await expect(upstream.resolve(repository, latest, signal)).rejects.toThrow('429');
+      const impatient = new AbortController();
+      await waitFor('a request that hangs', async () => {
+        const asked = upstream.resolve(repository, latest, impatient.signal);
+        asked.catch(() => undefined);
+        await Promise.race([asked.catch(() => undefined), sleep(50)]);
+        return scripted.total === 2;
+      });
+      impatient.abort();
+      expect(
+        await waitFor('an answer', () => upstream.resolve(repository, latest, signal)),
+      ).toMatchObject({ digest: manifest.digest });
+    });
+
+    it('passes over a URL that is left alone', async () => {
+      const { client, first, second } = await pair();
+      first.fault({ on: 'manifest-get', instead: { status: 429 } });
+      for (let attempt = 0; attempt < 3; attempt++) {
+        await client.fetchManifest(repository, latest, signal);
+      }
+      expect([first.total, second.total]).toEqual([1, 3]);
     });
   });
 

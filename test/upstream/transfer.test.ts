@@ -179,9 +179,9 @@ describe('a transfer', () => {
   });
 
   it('leaves no connection behind after errors and redirects', async () => {
-    scripted.fault({ on: 'blob-get', instead: { status: 503, body: 'x'.repeat(10_000) } });
+    scripted.fault({ on: 'blob-get', instead: { status: 403, body: 'x'.repeat(10_000) } });
     for (let round = 0; round < 50; round += 1) {
-      await expect(fetchBlob()).rejects.toMatchObject({ code: 'UPSTREAM_UNAVAILABLE' });
+      await expect(fetchBlob()).rejects.toMatchObject({ code: 'UPSTREAM_DENIED' });
     }
     scripted.faults.clear();
     expect((await buffer((await fetchBlob()).body)).equals(layer.bytes)).toBe(true);
