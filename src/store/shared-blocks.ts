@@ -11,8 +11,12 @@ import type { Pace, Piece, PieceCallback, ReadAt } from './blob-reader.ts';
  * is the pool's; where the pool has no large buffer left, everyone reads into small ones.
  */
 
-/** Blocks that are kept although nobody uses them just now, for those who come a little later. */
-const maxIdle = 8;
+/**
+ * Blocks that are kept, in use or not, for those who come a little later: one for each reader, who
+ * are spread the wider the more they are, between these bounds.
+ */
+const fewestKept = 8;
+const mostKept = 32;
 
 interface Waiting {
   readonly position: number;
@@ -187,8 +191,9 @@ export class SharedBlocks {
 
   /** Drops the blocks used longest ago. What is in use goes on being used. */
   #trim(): void {
+    const kept = Math.min(Math.max(this.#readers, fewestKept), mostKept);
     for (const block of this.#blocks.values()) {
-      if (this.#blocks.size <= maxIdle) return;
+      if (this.#blocks.size <= kept) return;
       this.#drop(block);
     }
   }
