@@ -17,7 +17,9 @@ export class Podman implements PullClient {
 
   async podman(...args: readonly string[]): Promise<string> {
     const quiet = ['--cgroup-manager', 'cgroupfs', '--events-backend', 'none'];
-    return this.#store.run('podman', ...quiet, '--tmpdir', this.#store.path('tmp'), ...args);
+    // crun, which podman prefers where it is there, runs nothing where both versions of cgroups are.
+    const runtime = ['--runtime', 'runc', '--tmpdir', this.#store.path('tmp')];
+    return this.#store.run('podman', ...quiet, ...runtime, ...args);
   }
 
   async pull(repository: string, reference: string): Promise<string> {
