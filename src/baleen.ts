@@ -4,7 +4,12 @@ import { createCatalog } from './catalog/create-catalog.ts';
 import { banner } from './cli/banner.ts';
 import { exitCodes } from './cli/context.ts';
 import { createRemotes } from './cli/create-remotes.ts';
-import { createHttpObserver, createRegistryObserver } from './cli/observers.ts';
+import {
+  createHttpObserver,
+  createOperationsObserver,
+  createRegistryObserver,
+} from './cli/observers.ts';
+import { about } from './cli/about.ts';
 import { runProgram } from './cli/program.ts';
 import { explainStartFailure } from './cli/start-failure.ts';
 import { stopSignal } from './cli/stop-signal.ts';
@@ -90,6 +95,14 @@ async function serve(config: Config): Promise<void> {
       serving: stop.signal.aborted ? 'failing' : 'ok',
       catalog: catalog.cacheUp ? 'ok' : 'degraded',
     }),
+    api: {
+      hosts: new Set(
+        [hostname(), operations.listen?.host ?? 'localhost'].map((name) => name.toLowerCase()),
+      ),
+      observer: createOperationsObserver(logger),
+      tells: { about: () => about(version, storage.directory) },
+      does: {},
+    },
   });
 
   const limits = {

@@ -19,10 +19,15 @@ export interface CommandContext {
   readonly stderr: (text: string) => void;
 }
 
+/** A command has said what is wrong, or has it as the message; the process ends with `failure`. */
+export class CommandFailure extends Error {
+  override readonly name = 'CommandFailure';
+}
+
 /** How the process ends; documented in the help. */
 export const exitCodes = {
   ok: 0,
-  /** It started, or tried to, and failed. */
+  /** It started, or tried to, and failed; or a check has found something wrong. */
   failure: 1,
   /** The command line or the configuration is wrong. */
   usage: 2,

@@ -16,6 +16,6 @@ Configuration:
 
 Exit status:
   0  all is well, also after SIGTERM and a clean stop
-  1  it failed while starting or running
+  1  it failed while starting or running, or a check found something wrong
   2  the command line or the configuration is wrong; nothing was started
 `;

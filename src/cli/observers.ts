@@ -1,4 +1,5 @@
 import type { HttpObserver } from '../http/observer.ts';
+import type { OperationsObserver } from '../http/operations-api.ts';
 import type { RegistryError } from '../oci/errors.ts';
 import type { Download } from '../registry/download.ts';
 import type { Route } from '../registry/resolve-route.ts';
@@ -53,6 +54,17 @@ export function createHttpObserver(
       const fields = { id, repository: route?.key, reference, error };
       if (error.code === 'UNKNOWN') logger.error('a request failed for an unknown reason', fields);
       else logger.warn('a request failed', fields);
+    },
+  };
+}
+
+/** Logs what operators have asked the running service to do. */
+export function createOperationsObserver(logger: Logger): OperationsObserver {
+  return {
+    operationEnded(operation, seconds, error) {
+      const fields = { operation, seconds };
+      if (error === undefined) logger.info('an operation was carried out', fields);
+      else logger.warn('an operation failed', { ...fields, error });
     },
   };
 }

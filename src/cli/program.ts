@@ -2,7 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../config/config-error.ts';
 import { addConfigCheck } from './config-check.ts';
 import { addConfigPrint } from './config-print.ts';
-import { exitCodes, type CommandContext } from './context.ts';
+import { CommandFailure, exitCodes, type CommandContext } from './context.ts';
 import { helpEpilogue } from './help.ts';
 import { addGlobalOptions } from './options.ts';
 import { addServeCommand } from './serve-command.ts';
@@ -44,6 +44,10 @@ export async function runProgram(
     if (error instanceof ConfigError) {
       context.stderr(`baleen: ${error.message}\n`);
       return exitCodes.usage;
+    }
+    if (error instanceof CommandFailure) {
+      if (error.message !== '') context.stderr(`baleen: ${error.message}\n`);
+      return exitCodes.failure;
     }
     // Commander gives help and version the status 0, and everything else is misuse.
     if (error instanceof CommanderError) {

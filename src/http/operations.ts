@@ -1,4 +1,5 @@
 import express, { type Express } from 'express';
+import { createOperationsApi, type OperationsApiOptions } from './operations-api.ts';
 
 /** What the operations port tells. */
 export interface OperationsOptions {
@@ -6,11 +7,14 @@ export interface OperationsOptions {
   readonly metrics: () => Promise<{ contentType: string; body: string }>;
   /** Each part's state; a part that is down without stopping the service is `degraded`. */
   readonly readiness: () => Readonly<Record<string, 'ok' | 'degraded' | 'failing'>>;
+  /** What stands under `/api/`. */
+  readonly api: OperationsApiOptions;
 }
 
 /**
  * The operations API: never on the public port.
- * `/healthz` says that the process lives, `/readyz` whether it should get requests.
+ * `/healthz` says that the process lives, `/readyz` whether it should get requests; `/api/` is for
+ * the operator's commands.
  */
 export function createOperationsApp(options: OperationsOptions): Express {
   const app = express();
@@ -27,8 +31,9 @@ export function createOperationsApp(options: OperationsOptions): Express {
     const { contentType, body } = await options.metrics();
     response.set('Content-Type', contentType).send(body);
   });
+  app.use('/api', createOperationsApi(options.api));
   app.use((_request, response) => {
-    response.status(404).json({ error: 'try /metrics, /healthz or /readyz' });
+    response.status(404).json({ error: 'try /metrics, /healthz, /readyz or /api/about' });
   });
   return app;
 }

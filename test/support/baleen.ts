@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { Child, type Exit } from './child.ts';
+import { tryCommand, type CommandResult } from './command.ts';
 import { freePort } from './ports.ts';
 import { tempDir, type TempDir } from './temp-dir.ts';
 
@@ -90,6 +91,14 @@ export class Baleen implements AsyncDisposable {
       env: hermeticEnvironment(),
     });
     return this.#child;
+  }
+
+  /** Runs another command of Baleen with the same configuration, to its end. */
+  async command(...args: readonly string[]): Promise<CommandResult> {
+    const file = join(this.#directory.path, 'baleen.yaml');
+    return tryCommand(process.execPath, [main, ...args, '--config', file], {
+      env: hermeticEnvironment(),
+    });
   }
 
   /** SIGTERM; gives how it ended. */
