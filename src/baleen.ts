@@ -10,6 +10,7 @@ import {
   createRegistryObserver,
 } from './cli/observers.ts';
 import { about } from './cli/about.ts';
+import { failureGrace, ProcessFailure, watchForFailures } from './cli/process-failures.ts';
 import { runProgram } from './cli/program.ts';
 import { explainStartFailure } from './cli/start-failure.ts';
 import { stopSignal } from './cli/stop-signal.ts';
@@ -39,7 +40,7 @@ import { openStandardOutput, wantsColour } from './telemetry/standard-output.ts'
 
 const version = readVersion();
 
-/** Puts the parts together, serves until a signal says stop, and drains. */
+/** Puts the parts together, serves until a signal says stop, and drains; rejects where it failed. */
 async function serve(config: Config): Promise<void> {
   const { server, operations, storage, log } = config;
   const colour = wantsColour(process.stdout, process.env);
@@ -49,6 +50,12 @@ async function serve(config: Config): Promise<void> {
   const metrics = new Metrics(version);
   metrics.observeDroppedLogLines(() => writer.dropped);
   const stop = stopSignal();
+  watchForFailures(process, {
+    logger,
+    metrics: metrics.service,
+    stop: (failure) => stop.fail(failure),
+    exit: () => process.exit(exitCodes.failure),
+  });
 
   const pool = new BufferPool(storage.send_buffers);
   const layout = new Layout(storage.directory);
@@ -142,11 +149,13 @@ async function serve(config: Config): Promise<void> {
   }
 
   const reason = await stop.received;
+  const hasFailed = reason instanceof ProcessFailure;
+  const grace = hasFailed ? Math.min(failureGrace, server.drain_timeout) : server.drain_timeout;
   logger.info('stopping: no new connections, running transfers get their grace', {
-    signal: reason,
-    grace_ms: server.drain_timeout,
+    signal: hasFailed ? undefined : reason,
+    grace_ms: grace,
   });
-  await registry.drain(server.drain_timeout);
+  await registry.drain(grace);
   shutdown.abort();
   await downloads.stop();
   await Promise.all(remotes.map(({ remote }) => remote.upstream.close()));
@@ -154,6 +163,7 @@ async function serve(config: Config): Promise<void> {
   await operationsServer?.drain(0);
   logger.info('stopped');
   await writer.close();
+  if (hasFailed) throw reason;
 }
 
 function redisOptions({

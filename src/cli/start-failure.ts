@@ -1,4 +1,5 @@
 import { isRegistryError } from '../oci/errors.ts';
+import { ProcessFailure } from './process-failures.ts';
 
 /** What the system's error codes mean to someone who only wanted to start a registry. */
 const hints: Readonly<Record<string, string>> = {
@@ -17,11 +18,12 @@ const hints: Readonly<Record<string, string>> = {
   ENOTFOUND: 'the host name cannot be resolved (--listen)',
 };
 
-/** One line that says what kept the server from starting, and what to do. */
+/** One line that says what kept the server from starting, or ended it, and what to do. */
 export function explainStartFailure(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { code } = error as NodeJS.ErrnoException;
   const hint = code === undefined ? undefined : hints[code];
   if (hint !== undefined) return `${error.message}\n  ${hint}`;
-  return isRegistryError(error) ? error.message : (error.stack ?? error.message);
+  const isExplained = isRegistryError(error) || error instanceof ProcessFailure;
+  return isExplained ? error.message : (error.stack ?? error.message);
 }

@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import { BoundedLabel } from './bounded-label.ts';
 import { RequestMetrics, type AnsweredRequest } from './request-metrics.ts';
+import { ServiceMetrics } from './service-metrics.ts';
 import {
   UpstreamMetrics,
   type BreakerState,
@@ -10,6 +11,8 @@ import {
 
 /** Everything that is measured; one method for each thing that happens. */
 export class Metrics {
+  /** What happens to the service as a whole. */
+  readonly service: ServiceMetrics;
   readonly #register = new Registry();
   readonly #requests: RequestMetrics;
   readonly #upstream: UpstreamMetrics;
@@ -25,6 +28,7 @@ export class Metrics {
   constructor(version: string) {
     const registers = [this.#register];
     collectDefaultMetrics({ register: this.#register });
+    this.service = new ServiceMetrics(this.#register);
     this.#requests = new RequestMetrics(this.#register);
     this.#upstream = new UpstreamMetrics(this.#register);
     this.#downloads = new Counter({

@@ -16,6 +16,8 @@ export class Baleen implements AsyncDisposable {
   readonly port: number;
   readonly operationsPort: number;
   readonly #directory: TempDir;
+  /** Variables for the process, from the next start on. */
+  environment: Readonly<Record<string, string>> = {};
   #settings: Settings;
   #child: Child | undefined;
 
@@ -88,7 +90,7 @@ export class Baleen implements AsyncDisposable {
       }),
     );
     this.#child = new Child(process.execPath, [main, '--config', file], {
-      env: hermeticEnvironment(),
+      env: { ...hermeticEnvironment(), ...this.environment },
     });
     return this.#child;
   }
