@@ -1,17 +1,22 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { createCatalog } from './catalog/create-catalog.ts';
+import { about } from './cli/about.ts';
 import { banner } from './cli/banner.ts';
 import { exitCodes } from './cli/context.ts';
 import { createRemotes } from './cli/create-remotes.ts';
+import { LiveUpstreams } from './cli/live-upstreams.ts';
+import { Logging } from './cli/logging.ts';
 import {
   createHttpObserver,
   createOperationsObserver,
   createRegistryObserver,
 } from './cli/observers.ts';
-import { about } from './cli/about.ts';
 import { failureGrace, ProcessFailure, watchForFailures } from './cli/process-failures.ts';
 import { runProgram } from './cli/program.ts';
+import { reloadSignal } from './cli/reload-signal.ts';
+import { Reloader } from './cli/reload.ts';
+import { Servers } from './cli/servers.ts';
 import { explainStartFailure } from './cli/start-failure.ts';
 import { stopSignal } from './cli/stop-signal.ts';
 import { readVersion } from './cli/version.ts';
@@ -19,7 +24,6 @@ import type { Config } from './config/config.ts';
 import { formatListen } from './config/listen.ts';
 import { createApp } from './http/app.ts';
 import { createOperationsApp } from './http/operations.ts';
-import { HttpServer } from './http/server.ts';
 import { BufferPool } from './lib/buffer-pool.ts';
 import { Downloads } from './registry/downloads.ts';
 import { ManifestFetcher } from './registry/fetch-manifest.ts';
@@ -29,31 +33,26 @@ import { ReferrerListService } from './registry/list-referrers.ts';
 import { listRepositories } from './registry/list-repositories.ts';
 import { TagListService } from './registry/list-tags.ts';
 import { ManifestCache } from './registry/manifest-cache.ts';
-import { RouteTable } from './registry/resolve-route.ts';
 import { DiskBlobStore } from './store/disk-blob-store.ts';
 import { Layout } from './store/layout.ts';
-import { createAccessLog } from './telemetry/access-log.ts';
-import { createLogger } from './telemetry/logger.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import { createCatalogObserver, createUpstreamObserver } from './telemetry/observers.ts';
-import { openStandardOutput, wantsColour } from './telemetry/standard-output.ts';
 
 const version = readVersion();
 
 /** Puts the parts together, serves until a signal says stop, and drains; rejects where it failed. */
-async function serve(config: Config): Promise<void> {
-  const { server, operations, storage, log } = config;
-  const colour = wantsColour(process.stdout, process.env);
-  const writer = openStandardOutput(log.format, colour);
-  const logger = createLogger({ level: log.level, format: log.format, colour, writer });
-  const access = log.access ? createAccessLog({ format: log.format, colour, writer }) : undefined;
+async function serve(config: Config, reread: () => Config): Promise<void> {
+  const { operations, storage, log } = config;
+  const logging = new Logging(config);
+  const { logger, writer } = logging;
   const metrics = new Metrics(version);
   metrics.observeDroppedLogLines(() => writer.dropped);
   const stop = stopSignal();
+  const reloads = reloadSignal(process.stdout.isTTY, () => stop.stop('SIGHUP'));
   watchForFailures(process, {
     logger,
     metrics: metrics.service,
-    stop: (failure) => stop.fail(failure),
+    stop: stop.stop,
     exit: () => process.exit(exitCodes.failure),
   });
 
@@ -65,13 +64,6 @@ async function serve(config: Config): Promise<void> {
     redis: redisOptions(config),
     observer: createCatalogObserver(metrics, logger),
   });
-  const remotes = createRemotes(
-    config,
-    createUpstreamObserver(metrics, logger),
-    `baleen/${version}`,
-  );
-  const table = new RouteTable(remotes, config.default_upstream);
-
   const observer = createRegistryObserver(metrics, logger);
   const shutdown = new AbortController();
   const { signal } = shutdown;
@@ -81,6 +73,14 @@ async function serve(config: Config): Promise<void> {
     observer,
     continueWithoutReaders: storage.continue_downloads,
   });
+  const upstreamObserver = createUpstreamObserver(metrics, logger);
+  const upstreams = new LiveUpstreams(config, {
+    create: (next, existing) =>
+      createRemotes(next, upstreamObserver, `baleen/${version}`, existing),
+    isInUse: (upstream) => downloads.uses(upstream),
+    replaced: (name) => metrics.upstreamReplaced(name),
+  });
+  const { table } = upstreams;
   const cache = new ManifestCache(store, storage.manifest_cache);
   const fetcher = new ManifestFetcher({ catalog, cache, observer, signal });
   const manifests = new ManifestService({ catalog, cache, fetcher, observer, signal });
@@ -93,8 +93,8 @@ async function serve(config: Config): Promise<void> {
     blobs: new BlobService({ catalog, store, downloads, observer, signal }),
     tags: new TagListService(catalog, signal),
     referrers: new ReferrerListService(catalog, manifests, signal),
-    listRepositories: (only) => listRepositories(catalog, config.default_upstream, only),
-    observer: createHttpObserver(metrics, logger, access),
+    listRepositories: (only) => listRepositories(catalog, table.defaultUpstream, only),
+    observer: createHttpObserver(metrics, logger, logging),
   });
   const operationsApp = createOperationsApp({
     metrics: async () => ({ contentType: metrics.contentType, body: await metrics.render() }),
@@ -112,26 +112,24 @@ async function serve(config: Config): Promise<void> {
     },
   });
 
-  const limits = {
-    headersTimeout: server.headers_timeout,
-    keepAliveTimeout: server.keep_alive_timeout,
-    stallTimeout: server.stall_timeout,
-    maxHeaderSize: server.max_header_size,
-  };
-  const tls = server.tls && {
-    cert: readFileSync(server.tls.cert),
-    key: readFileSync(server.tls.key),
-    ca: server.tls.client_ca === undefined ? undefined : readFileSync(server.tls.client_ca),
-  };
   const onError = (error: Error): void => logger.error('a connection was not accepted', { error });
   const startedAt = Date.now();
-  const registry = await HttpServer.listen(app, { ...server.listen, ...limits, tls }, onError);
-  const operationsServer =
-    operations.listen &&
-    (await HttpServer.listen(operationsApp, { ...operations.listen, ...limits }, onError));
+  const servers = await Servers.listen(
+    config,
+    { registry: app, operations: operationsApp },
+    onError,
+  );
+  const reloader = new Reloader({
+    started: config,
+    read: reread,
+    parts: [logging, upstreams, servers],
+    logger,
+    metrics: metrics.service,
+  });
+  reloads.onReceived(() => reloader.reload());
 
   void store.usage.count(startedAt, signal);
-  const bound = withPorts(config, registry.port, operationsServer?.port);
+  const bound = servers.bound(config);
   if (log.format === 'pretty')
     process.stdout.write(banner(bound, { version, hostname: hostname() }));
   logger.info('serving', {
@@ -150,17 +148,18 @@ async function serve(config: Config): Promise<void> {
 
   const reason = await stop.received;
   const hasFailed = reason instanceof ProcessFailure;
-  const grace = hasFailed ? Math.min(failureGrace, server.drain_timeout) : server.drain_timeout;
+  const { drain_timeout: patience } = reloader.current.server;
+  const grace = hasFailed ? Math.min(failureGrace, patience) : patience;
   logger.info('stopping: no new connections, running transfers get their grace', {
     signal: hasFailed ? undefined : reason,
     grace_ms: grace,
   });
-  await registry.drain(grace);
+  await servers.registry.drain(grace);
   shutdown.abort();
   await downloads.stop();
-  await Promise.all(remotes.map(({ remote }) => remote.upstream.close()));
+  await upstreams.close();
   await catalog.close();
-  await operationsServer?.drain(0);
+  await servers.operations?.drain(0);
   logger.info('stopped');
   await writer.close();
   if (hasFailed) throw reason;
@@ -174,19 +173,6 @@ function redisOptions({
   const secret =
     password_file === undefined ? password : readFileSync(password_file, 'utf8').trimEnd();
   return { url, password: secret, keyPrefix, timeout };
-}
-
-/** The configuration with the ports that the system chose where 0 was asked for. */
-function withPorts(config: Config, registry: number, operations: number | undefined): Config {
-  const { server } = config;
-  const { listen } = config.operations;
-  return {
-    ...config,
-    server: { ...server, listen: { ...server.listen, port: registry } },
-    operations: {
-      listen: listen && operations !== undefined ? { ...listen, port: operations } : listen,
-    },
-  };
 }
 
 /** Runs the command line, and ends the process. */

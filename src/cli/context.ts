@@ -3,8 +3,11 @@ import type { Environment } from '../config/environment.ts';
 
 /** What a command can do besides printing; main injects it. */
 export interface Actions {
-  /** Runs the registry until it is told to stop, and resolves when it has drained. */
-  serve(config: Config): Promise<void>;
+  /**
+   * Runs the registry until it is told to stop, and resolves when it has drained.
+   * @param reread reads the configuration again, as it was read; throws ConfigError
+   */
+  serve(config: Config, reread: () => Config): Promise<void>;
 }
 
 /** The world a command lives in, so that tests can give it another. */

@@ -13,16 +13,21 @@ import { PasswordFileCredentials } from '../upstream/password-file.ts';
 import { RegistryClient } from '../upstream/registry-client.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 
-/** Builds every configured upstream, with its policy and its names. Opens no connection. */
+/**
+ * Builds every configured upstream, with its policy and its names. Opens no connection.
+ * @param existing upstreams that are there already and go on under a new policy
+ * @throws where a file cannot be read or used
+ */
 export function createRemotes(
   config: Config,
   observer: UpstreamObserver,
   userAgent: string,
+  existing: ReadonlyMap<string, Upstream> = new Map(),
 ): RouteTableEntry[] {
   return Object.entries(config.upstreams).map(([name, upstream]) => ({
     remote: {
       name,
-      upstream: createUpstream(name, upstream, observer, userAgent),
+      upstream: existing.get(name) ?? createUpstream(name, upstream, observer, userAgent),
       policy: {
         tagTtl: tagTtl(upstream),
         negativeTtl: upstream.negative_ttl,

@@ -11,11 +11,14 @@ import { Occasional } from '../telemetry/occasional.ts';
 /** Milliseconds between two log lines about the same trouble. */
 const quiet = 10_000;
 
-/** Counts and logs requests. */
+/**
+ * Counts and logs requests.
+ * @param logging its `access` is looked at for each request
+ */
 export function createHttpObserver(
   metrics: Metrics,
   logger: Logger,
-  access: AccessLog | undefined,
+  logging: { readonly access: AccessLog | undefined },
 ): HttpObserver {
   return {
     requestEnded({ context, method, path, status, remote, userAgent, durationMs }) {
@@ -31,7 +34,7 @@ export function createHttpObserver(
         seconds: durationMs / 1000,
       });
       if (error !== undefined) metrics.errorAnswered(error.code);
-      access?.write({
+      logging.access?.write({
         id: context.id,
         remote,
         method,

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { Config } from '../config/config.ts';
 import { didYouMean } from '../config/near-match.ts';
 import type { CommandContext } from './context.ts';
 import { configFor } from './options.ts';
@@ -18,6 +19,7 @@ export function addServeCommand(program: Command, context: CommandContext): void
           `error: there is no command ${JSON.stringify(word)}${didYouMean(word, known)}`,
         );
       }
-      await context.actions.serve(configFor(command, context));
+      const read = (): Config => configFor(command, context);
+      await context.actions.serve(read(), read);
     });
 }

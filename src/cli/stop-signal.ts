@@ -9,8 +9,8 @@ export interface StopSignal {
   readonly signal: AbortSignal;
   /** Settles then, with the reason. */
   readonly received: Promise<StopReason>;
-  /** Stops as a signal does. */
-  fail(failure: ProcessFailure): void;
+  /** Stops it for another reason. */
+  readonly stop: (reason: StopReason) => void;
 }
 
 /** Listens for the signals by which a process is told to stop. */
@@ -28,5 +28,5 @@ export function stopSignal(): StopSignal {
   };
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
-  return { signal: controller.signal, received, fail: stop };
+  return { signal: controller.signal, received, stop };
 }

@@ -7,7 +7,7 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
+import { createServer as createTlsServer, Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -92,6 +92,16 @@ export class HttpServer {
   /** The port it listens on; of use where 0 was asked for. */
   get port(): number {
     return (this.#server.address() as AddressInfo).port;
+  }
+
+  /**
+   * Shows another certificate to whoever connects from now on. Whether clients need one of their
+   * own stays as it was; with a `ca`, it has to be of that one.
+   * @throws where the certificate and its key do not fit
+   */
+  renewCertificate({ cert, key, ca }: TlsOptions): void {
+    if (!(this.#server instanceof TlsServer)) return;
+    this.#server.setSecureContext({ cert, key, ...(ca !== undefined && { ca }) });
   }
 
   /**

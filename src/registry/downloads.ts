@@ -2,6 +2,7 @@ import type { BufferPool } from '../lib/buffer-pool.ts';
 import { RegistryError } from '../oci/errors.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { BlobStore } from '../store/blob-store.ts';
+import type { Upstream } from '../upstream/upstream.ts';
 import { Download, type DownloadSource } from './download.ts';
 
 /** Told of what downloads do; for logs and metrics. */
@@ -50,6 +51,11 @@ export class Downloads {
   /** The running download of a digest, if there is one. */
   running(digest: Digest): Download | undefined {
     return this.#running.get(digest);
+  }
+
+  /** Whether a running download gets its bytes from this upstream. */
+  uses(upstream: Upstream): boolean {
+    return [...this.#running.values()].some(({ source }) => source.upstream === upstream);
   }
 
   /** Starts a download; the caller has seen that none is running. */

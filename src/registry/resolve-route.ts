@@ -38,16 +38,30 @@ export interface RouteTableEntry {
  * configuration alone, without I/O.
  */
 export class RouteTable {
-  readonly #byName = new Map<string, Remote>();
-  readonly #byHost = new Map<string, Remote>();
-  readonly #default: Remote | undefined;
+  #byName!: ReadonlyMap<string, Remote>;
+  #byHost!: ReadonlyMap<string, Remote>;
+  #default: Remote | undefined;
 
   constructor(entries: readonly RouteTableEntry[], defaultUpstream: string | undefined) {
+    this.replace(entries, defaultUpstream);
+  }
+
+  /** Puts other upstreams in the place of all there are. Routes that were found go on as they are. */
+  replace(entries: readonly RouteTableEntry[], defaultUpstream: string | undefined): void {
+    const byName = new Map<string, Remote>();
+    const byHost = new Map<string, Remote>();
     for (const { remote, aliases, hosts } of entries) {
-      for (const name of [remote.name, ...aliases]) this.#byName.set(name, remote);
-      for (const host of hosts) this.#byHost.set(host.toLowerCase(), remote);
+      for (const name of [remote.name, ...aliases]) byName.set(name, remote);
+      for (const host of hosts) byHost.set(host.toLowerCase(), remote);
     }
-    this.#default = defaultUpstream === undefined ? undefined : this.#byName.get(defaultUpstream);
+    this.#byName = byName;
+    this.#byHost = byHost;
+    this.#default = defaultUpstream === undefined ? undefined : byName.get(defaultUpstream);
+  }
+
+  /** The name of the upstream that is meant where a request names none. */
+  get defaultUpstream(): string | undefined {
+    return this.#default?.name;
   }
 
   /** Whether a path's first component means an upstream. */

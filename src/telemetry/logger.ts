@@ -31,8 +31,13 @@ const levels = { error: 0, warn: 1, info: 2, debug: 3 } as const satisfies Recor
 /** What travels through winston; its own meta handling would merge a field `message` into the text. */
 const record = Symbol('record');
 
+/** A logger whose level can be changed, for all its children too. */
+export interface LeveledLogger extends Logger {
+  level: LogLevel;
+}
+
 /** A logger on winston, writing through the line writer that the access log shares. */
-export function createLogger(options: LoggerOptions): Logger {
+export function createLogger(options: LoggerOptions): LeveledLogger {
   const { level, format: lineFormat, colour, writer } = options;
   const stream = new Writable({
     decodeStrings: false,
@@ -51,7 +56,7 @@ export function createLogger(options: LoggerOptions): Logger {
           time,
           level: info.level as LogLevel,
           message: redactText(String(info.message)),
-          fields: cleanFields(fields, level === 'debug'),
+          fields: cleanFields(fields, winston.level === 'debug'),
         },
         lineFormat,
         colour,
@@ -59,18 +64,25 @@ export function createLogger(options: LoggerOptions): Logger {
     }),
     transports: [new transports.Stream({ stream, eol: '' })],
   });
-  return new WinstonLogger(winston, levels[level], {});
+  return new WinstonLogger(winston, {});
 }
 
-class WinstonLogger implements Logger {
+class WinstonLogger implements LeveledLogger {
+  /** Shared with all children; so is its level. */
   readonly #winston: Winston;
-  readonly #level: number;
   readonly #fields: LogFields;
 
-  constructor(winston: Winston, level: number, fields: LogFields) {
+  constructor(winston: Winston, fields: LogFields) {
     this.#winston = winston;
-    this.#level = level;
     this.#fields = fields;
+  }
+
+  get level(): LogLevel {
+    return this.#winston.level as LogLevel;
+  }
+
+  set level(level: LogLevel) {
+    this.#winston.level = level;
   }
 
   error(message: string, fields?: LogFields): void {
@@ -90,11 +102,11 @@ class WinstonLogger implements Logger {
   }
 
   child(fields: LogFields): Logger {
-    return new WinstonLogger(this.#winston, this.#level, { ...this.#fields, ...fields });
+    return new WinstonLogger(this.#winston, { ...this.#fields, ...fields });
   }
 
   #log(level: LogLevel, message: string, fields: LogFields | undefined): void {
-    if (levels[level] > this.#level) return;
+    if (levels[level] > levels[this.level]) return;
     const all = fields === undefined ? this.#fields : { ...this.#fields, ...fields };
     this.#winston.log({ level, message, [record]: { time: Date.now(), fields: all } });
   }

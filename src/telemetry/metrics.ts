@@ -99,6 +99,10 @@ export class Metrics {
     this.#upstream.breaker(state);
   }
 
+  upstreamReplaced(upstream: string): void {
+    this.#upstream.forgetBreakers(upstream);
+  }
+
   /** @param result `done`, or the code of the error that ended it */
   downloadEnded(upstream: string, result: string): void {
     this.#downloads.inc({ upstream, result: this.#results.of(result) });

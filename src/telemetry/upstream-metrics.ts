@@ -45,6 +45,7 @@ export class UpstreamMetrics {
   readonly #remaining: Gauge<'upstream'>;
   readonly #window: Gauge<'upstream'>;
   readonly #breakers: Gauge<'upstream' | 'host'>;
+  readonly #breakerHosts = new Map<string, Set<string>>();
 
   constructor(register: Registry) {
     const registers = [register];
@@ -108,6 +109,16 @@ export class UpstreamMetrics {
   }
 
   breaker({ upstream, host, wait }: BreakerState): void {
+    const hosts = this.#breakerHosts.get(upstream) ?? new Set();
+    this.#breakerHosts.set(upstream, hosts.add(host));
     this.#breakers.set({ upstream, host }, wait === undefined ? 0 : 1);
+  }
+
+  /** Forgets the breakers of an upstream that is no more, or not the one that it was. */
+  forgetBreakers(upstream: string): void {
+    for (const host of this.#breakerHosts.get(upstream) ?? []) {
+      this.#breakers.remove({ upstream, host });
+    }
+    this.#breakerHosts.delete(upstream);
   }
 }

@@ -54,6 +54,10 @@ export class Baleen implements AsyncDisposable {
     return `http://127.0.0.1:${String(this.operationsPort)}`;
   }
 
+  get configFile(): string {
+    return join(this.#directory.path, 'baleen.yaml');
+  }
+
   get dataDirectory(): string {
     return join(this.#directory.path, 'data');
   }
@@ -77,10 +81,40 @@ export class Baleen implements AsyncDisposable {
 
   /** Starts the process and waits for nothing: it may be one that must fail. */
   async spawn(): Promise<Child> {
-    const file = join(this.#directory.path, 'baleen.yaml');
+    await this.#writeConfiguration();
+    this.#child = new Child(process.execPath, [main, '--config', this.configFile], {
+      env: { ...hermeticEnvironment(), ...this.environment },
+    });
+    return this.#child;
+  }
+
+  /** Runs another command of Baleen with the same configuration, to its end. */
+  async command(...args: readonly string[]): Promise<CommandResult> {
+    return tryCommand(process.execPath, [main, ...args, '--config', this.configFile], {
+      env: hermeticEnvironment(),
+    });
+  }
+
+  /** Lays other sections over the configuration, and has the running process read it. Gives whether it did. */
+  async reload(settings: Settings): Promise<boolean> {
+    this.configure(settings);
+    await this.#writeConfiguration();
+    return this.reread();
+  }
+
+  /** Has the running process read its configuration, however it came to be; whether it could be used. */
+  async reread(): Promise<boolean> {
+    const reloads = 'baleen_config_reloads_total';
+    const before = await this.metric(reloads);
+    this.process.signal('SIGHUP');
+    await this.process.until('reloads', async () => (await this.metric(reloads)) > before);
+    return (await this.metric('baleen_config_last_reload_successful')) === 1;
+  }
+
+  async #writeConfiguration(): Promise<void> {
     await mkdir(this.#directory.path, { recursive: true });
     await writeFile(
-      file,
+      this.configFile,
       stringify({
         ...this.#settings,
         server: { listen: this.host, ...this.#section('server') },
@@ -89,18 +123,6 @@ export class Baleen implements AsyncDisposable {
         log: { level: 'debug', format: 'json', ...this.#section('log') },
       }),
     );
-    this.#child = new Child(process.execPath, [main, '--config', file], {
-      env: { ...hermeticEnvironment(), ...this.environment },
-    });
-    return this.#child;
-  }
-
-  /** Runs another command of Baleen with the same configuration, to its end. */
-  async command(...args: readonly string[]): Promise<CommandResult> {
-    const file = join(this.#directory.path, 'baleen.yaml');
-    return tryCommand(process.execPath, [main, ...args, '--config', file], {
-      env: hermeticEnvironment(),
-    });
   }
 
   /** SIGTERM; gives how it ended. */

@@ -165,4 +165,31 @@ describe('the metrics', () => {
     expect(await samples(metrics, 'process_resident_memory_bytes')).toHaveLength(1);
     expect(metrics.contentType).toContain('text/plain');
   });
+
+  it('forget the breakers of an upstream that was replaced, and of no other', async () => {
+    const metrics = new Metrics('1');
+    for (const upstream of ['a.example', 'b.example']) {
+      metrics.upstreamBreaker({ upstream, host: upstream, wait: 5 });
+    }
+    metrics.upstreamReplaced('a.example');
+    expect(await samples(metrics, 'baleen_upstream_breaker_open')).toEqual([
+      'baleen_upstream_breaker_open{upstream="b.example",host="b.example"} 1',
+    ]);
+  });
+
+  it('tell how the last reload of the configuration went', async () => {
+    const metrics = new Metrics('1');
+    metrics.service.configReloaded(false);
+    expect(await samples(metrics, 'baleen_config_last_reload_successful')).toEqual([
+      'baleen_config_last_reload_successful 0',
+    ]);
+    metrics.service.configReloaded(true);
+    expect(await samples(metrics, 'baleen_config_last_reload_successful')).toEqual([
+      'baleen_config_last_reload_successful 1',
+    ]);
+    expect(await samples(metrics, 'baleen_config_reloads_total')).toEqual([
+      'baleen_config_reloads_total{result="succeeded"} 1',
+      'baleen_config_reloads_total{result="refused"} 1',
+    ]);
+  });
 });
