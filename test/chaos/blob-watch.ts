@@ -1,0 +1,58 @@
+import { mkdirSync, watch, type FSWatcher } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/**
+ * Sees which committed blobs come and go, from outside: the kernel tells of every file that is
+ * renamed into or removed from the folders of the store.
+ */
+export class BlobWatch implements Disposable {
+  readonly #root: string;
+  readonly #watchers: FSWatcher[] = [];
+  readonly #changes = new Map<string, number>();
+
+  /** @param dataDirectory in which there is no store yet, or one that stands still */
+  constructor(dataDirectory: string) {
+    this.#root = join(dataDirectory, 'v1/blobs/sha256');
+    for (let prefix = 0; prefix < 256; prefix += 1) {
+      const folder = join(this.#root, prefix.toString(16).padStart(2, '0'));
+      mkdirSync(folder, { recursive: true });
+      this.#watchers.push(
+        watch(folder, (event, name) => {
+          if (event !== 'rename' || name === null) return;
+          const digest = `sha256:${name}`;
+          this.#changes.set(digest, (this.#changes.get(digest) ?? 0) + 1);
+        }),
+      );
+    }
+  }
+
+  /** How often a blob was removed so far: of what comes and goes in turn, every second change. */
+  removals(digest: string): number {
+    return Math.floor((this.#changes.get(digest) ?? 0) / 2);
+  }
+
+  /** Removals of all blobs. */
+  get total(): number {
+    return [...this.#changes.keys()].reduce((sum, digest) => sum + this.removals(digest), 0);
+  }
+
+  /** Bytes of all committed blobs, as the disk has them now. */
+  async bytes(): Promise<number> {
+    let sum = 0;
+    for (const prefix of await readdir(this.#root)) {
+      const folder = join(this.#root, prefix);
+      for (const name of await readdir(folder)) {
+        sum += await stat(join(folder, name)).then(
+          ({ size }) => size,
+          () => 0,
+        );
+      }
+    }
+    return sum;
+  }
+
+  [Symbol.dispose](): void {
+    for (const watcher of this.#watchers) watcher.close();
+  }
+}
