@@ -78,7 +78,6 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
     create: (next, existing) =>
       createRemotes(next, upstreamObserver, `baleen/${version}`, existing),
     isInUse: (upstream) => downloads.uses(upstream),
-    replaced: (name) => metrics.upstreamReplaced(name),
   });
   const { table } = upstreams;
   const cache = new ManifestCache(store, storage.manifest_cache);
@@ -86,6 +85,7 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
   const manifests = new ManifestService({ catalog, cache, fetcher, observer, signal });
   metrics.observeStore(() => store.usage);
   metrics.observeDownloads(() => downloads);
+  metrics.observeUpstreams(() => upstreams.status());
 
   const app = createApp({
     table,
@@ -107,7 +107,10 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
         [hostname(), operations.listen?.host ?? 'localhost'].map((name) => name.toLowerCase()),
       ),
       observer: createOperationsObserver(logger),
-      tells: { about: () => about(version, storage.directory) },
+      tells: {
+        about: () => about(version, storage.directory),
+        upstreams: () => Promise.resolve({ upstreams: upstreams.status() }),
+      },
       does: {},
     },
   });

@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Config, UpstreamConfig } from '../config/config.ts';
 import { RouteTable, type RouteTableEntry } from '../registry/resolve-route.ts';
 import type { Upstream } from '../upstream/upstream.ts';
+import type { UpstreamStatus } from '../upstream/upstream-status.ts';
 import type { Reloadable } from './reload.ts';
 import { upstreamIdentity } from './upstream-identity.ts';
 
@@ -12,8 +13,6 @@ export interface LiveUpstreamsOptions {
   readonly create: (config: Config, existing: ReadonlyMap<string, Upstream>) => RouteTableEntry[];
   /** Whether a transfer is running that gets its bytes from this upstream. */
   readonly isInUse: (upstream: Upstream) => boolean;
-  /** Told of one that is no more, or that another one under the same name has followed. */
-  readonly replaced?: (name: string) => void;
   /**
    * Milliseconds for which one that was replaced is kept at least: longer than a question to it
    * may last, since each of its waits has a deadline.
@@ -64,6 +63,11 @@ export class LiveUpstreams implements Reloadable {
     };
   }
 
+  /** How those that requests find stand. */
+  status(): UpstreamStatus[] {
+    return [...this.#held.values()].map(({ entry }) => entry.remote.upstream.status());
+  }
+
   /** Closes all, replaced ones too. */
   async close(): Promise<void> {
     const all = [...upstreamsOf(this.#held), ...this.#retired];
@@ -94,7 +98,6 @@ export class LiveUpstreams implements Reloadable {
   async #retire(upstream: Upstream): Promise<void> {
     const { isInUse, settle = 300_000, longest = 3_600_000 } = this.#options;
     this.#retired.add(upstream);
-    this.#options.replaced?.(upstream.name);
     const deadline = performance.now() + longest;
     await delay(settle, undefined, { ref: false });
     while (isInUse(upstream) && performance.now() < deadline) {

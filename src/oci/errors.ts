@@ -49,6 +49,8 @@ export interface RegistryErrorOptions {
   readonly retryAfter?: number;
   /** The status the upstream answered with, where that is what failed. */
   readonly upstreamStatus?: number;
+  /** Host and port of whoever failed, where one did: the upstream itself, its token server, or where it redirected to. */
+  readonly upstreamHost?: string | undefined;
 }
 
 /** The one error class: a code that knows its HTTP status, and a message fit for a client. */
@@ -58,6 +60,7 @@ export class RegistryError extends Error {
   readonly detail: unknown;
   readonly retryAfter: number | undefined;
   readonly upstreamStatus: number | undefined;
+  readonly upstreamHost: string | undefined;
 
   constructor(code: ErrorCode, message?: string, options: RegistryErrorOptions = {}) {
     super(
@@ -68,6 +71,7 @@ export class RegistryError extends Error {
     this.detail = options.detail;
     this.retryAfter = options.retryAfter;
     this.upstreamStatus = options.upstreamStatus;
+    this.upstreamHost = options.upstreamHost;
   }
 
   /** The HTTP status this error is answered with. */

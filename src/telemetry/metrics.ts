@@ -2,12 +2,9 @@ import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import { BoundedLabel } from './bounded-label.ts';
 import { RequestMetrics, type AnsweredRequest } from './request-metrics.ts';
 import { ServiceMetrics } from './service-metrics.ts';
-import {
-  UpstreamMetrics,
-  type BreakerState,
-  type RateLimit,
-  type UpstreamRequest,
-} from './upstream-metrics.ts';
+import type { UpstreamStatus } from '../upstream/upstream-status.ts';
+import { registerUpstreamGauges } from './upstream-gauges.ts';
+import { UpstreamMetrics, type UpstreamRequest } from './upstream-metrics.ts';
 
 /** Everything that is measured; one method for each thing that happens. */
 export class Metrics {
@@ -91,18 +88,6 @@ export class Metrics {
     this.#upstream.received(upstream, bytes);
   }
 
-  upstreamRateLimit(limit: RateLimit): void {
-    this.#upstream.rateLimit(limit);
-  }
-
-  upstreamBreaker(state: BreakerState): void {
-    this.#upstream.breaker(state);
-  }
-
-  upstreamReplaced(upstream: string): void {
-    this.#upstream.forgetBreakers(upstream);
-  }
-
   /** @param result `done`, or the code of the error that ended it */
   downloadEnded(upstream: string, result: string): void {
     this.#downloads.inc({ upstream, result: this.#results.of(result) });
@@ -115,6 +100,11 @@ export class Metrics {
   /** The shared cache came into use, or fell out of it. */
   catalogUp(isUp: boolean): void {
     this.#catalogUp.set(isUp ? 1 : 0);
+  }
+
+  /** Where to ask how the upstreams stand, whenever metrics are collected. */
+  observeUpstreams(read: () => readonly UpstreamStatus[]): void {
+    registerUpstreamGauges(this.#register, read);
   }
 
   /** Where to ask for the downloads in flight and their readers, whenever metrics are collected. */

@@ -1,17 +1,39 @@
 import type { Logger } from './logger.ts';
 import type { Metrics } from './metrics.ts';
 import { Occasional } from './occasional.ts';
-import type { BreakerState, RateLimit, UpstreamRequest } from './upstream-metrics.ts';
+import type { UpstreamRequest } from './upstream-metrics.ts';
 
 /** Milliseconds between two log lines about the same trouble. */
 const quiet = 10_000;
 
+/** Checks of an upstream's tags are put off, or no longer. */
+interface ThriftChange {
+  readonly upstream: string;
+  /** 1 for not at all, Infinity for as long as it lasts. */
+  readonly stretch: number;
+  /** For how long at most. */
+  readonly seconds: number | undefined;
+  /** Requests left with the best credential. */
+  readonly remaining: number | undefined;
+}
+
+/** A host of an upstream, or a credential there, is left alone, or asked again. */
+interface BreakerChange {
+  readonly upstream: string;
+  /** Host and port. */
+  readonly host: string;
+  readonly credential: string | undefined;
+  /** Seconds for which nothing is asked; undefined where it is asked. */
+  readonly wait: number | undefined;
+  readonly failure: Error | undefined;
+}
+
 /** What an upstream client tells of; has the shape of `UpstreamObserver` in `upstream`. */
 export interface UpstreamEvents {
   request(event: UpstreamRequest & { readonly method: string }): void;
-  rateLimit(event: RateLimit & { readonly source: string | undefined }): void;
+  thrift(event: ThriftChange): void;
   warning(event: { readonly upstream: string; readonly message: string }): void;
-  breaker(event: BreakerState & { readonly failure: Error | undefined }): void;
+  breaker(event: BreakerChange): void;
 }
 
 /** Counts what the upstream clients tell, and logs their warnings now and then. */
@@ -23,27 +45,32 @@ export function createUpstreamObserver(metrics: Metrics, logger: Logger): Upstre
       const { upstream, host, kind, method, status, seconds } = event;
       logger.debug('upstream request', { upstream, host, kind, method, status, seconds });
     },
-    rateLimit(event) {
-      metrics.upstreamRateLimit(event);
-      if (event.remaining !== 0 || occasional.admit(`ratelimit ${event.upstream}`) === undefined)
+    thrift({ upstream, stretch, seconds, remaining }) {
+      if (seconds === undefined) {
+        logger.info('the quota of the upstream is plenty again: tags are checked as configured', {
+          upstream,
+        });
         return;
-      logger.warn('the quota of the upstream is used up', { ...event });
+      }
+      const message =
+        stretch === Infinity
+          ? 'the quota of the upstream is used up: tags are served unchecked until there is more'
+          : 'the quota of the upstream runs low: tags are checked less often';
+      logger.warn(message, { upstream, remaining, seconds: Math.ceil(seconds) });
     },
     warning({ upstream, message }) {
       const held = occasional.admit(`${upstream} ${message}`);
       if (held === undefined) return;
       logger.warn(message, { upstream, ...(held > 0 && { suppressed: held }) });
     },
-    breaker(event) {
-      metrics.upstreamBreaker(event);
-      const { upstream, host, wait, failure } = event;
+    breaker({ upstream, host, credential, wait, failure }) {
+      const where = { upstream, host, ...(credential !== undefined && { credential }) };
       if (wait === undefined) {
-        logger.info('the upstream answers again', { upstream, host });
+        logger.info('the upstream answers again', where);
       } else {
         const seconds = Math.ceil(wait);
         logger.warn('the upstream is left alone for a while', {
-          upstream,
-          host,
+          ...where,
           seconds,
           error: failure,
         });

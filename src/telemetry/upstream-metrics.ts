@@ -1,4 +1,4 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { Counter, Histogram, type Registry } from 'prom-client';
 import { BoundedLabel } from './bounded-label.ts';
 
 /** One request that was sent to a registry, its token server or its CDN. */
@@ -13,24 +13,6 @@ export interface UpstreamRequest {
   readonly seconds: number;
 }
 
-/** The quota that a registry's answer tells of. */
-export interface RateLimit {
-  readonly upstream: string;
-  readonly limit: number | undefined;
-  readonly remaining: number | undefined;
-  /** Seconds. */
-  readonly window: number | undefined;
-}
-
-/** Whether one of an upstream's URLs is being left alone. */
-export interface BreakerState {
-  readonly upstream: string;
-  /** Host and port. */
-  readonly host: string;
-  /** Seconds for which nothing is asked; undefined where it is asked. */
-  readonly wait: number | undefined;
-}
-
 /** CDNs answer under ever new names; the first so many of an upstream are told apart. */
 const maxHosts = 50;
 
@@ -41,11 +23,6 @@ export class UpstreamMetrics {
   readonly #durations: Histogram<'upstream' | 'kind'>;
   readonly #bytes: Counter<'upstream'>;
   readonly #bytesOf = new Map<string, Counter.Internal>();
-  readonly #limit: Gauge<'upstream'>;
-  readonly #remaining: Gauge<'upstream'>;
-  readonly #window: Gauge<'upstream'>;
-  readonly #breakers: Gauge<'upstream' | 'host'>;
-  readonly #breakerHosts = new Map<string, Set<string>>();
 
   constructor(register: Registry) {
     const registers = [register];
@@ -68,22 +45,6 @@ export class UpstreamMetrics {
       labelNames: ['upstream'],
       registers,
     });
-    const gauge = (name: string, help: string): Gauge<'upstream'> =>
-      new Gauge({
-        name: `baleen_upstream_ratelimit_${name}`,
-        help,
-        labelNames: ['upstream'],
-        registers,
-      });
-    this.#limit = gauge('limit', 'Requests that the upstream allows in a window, as it last said');
-    this.#remaining = gauge('remaining', 'Requests left in the window, as the upstream last said');
-    this.#window = gauge('window_seconds', 'Length of the window, as the upstream last said');
-    this.#breakers = new Gauge({
-      name: 'baleen_upstream_breaker_open',
-      help: '1 while a URL of the upstream is left alone after failures or a 429, 0 once it answers again',
-      labelNames: ['upstream', 'host'],
-      registers,
-    });
   }
 
   request({ upstream, host, kind, status, seconds }: UpstreamRequest): void {
@@ -100,25 +61,5 @@ export class UpstreamMetrics {
       this.#bytesOf.set(upstream, counter);
     }
     counter.inc(bytes);
-  }
-
-  rateLimit({ upstream, limit, remaining, window }: RateLimit): void {
-    if (limit !== undefined) this.#limit.set({ upstream }, limit);
-    if (remaining !== undefined) this.#remaining.set({ upstream }, remaining);
-    if (window !== undefined) this.#window.set({ upstream }, window);
-  }
-
-  breaker({ upstream, host, wait }: BreakerState): void {
-    const hosts = this.#breakerHosts.get(upstream) ?? new Set();
-    this.#breakerHosts.set(upstream, hosts.add(host));
-    this.#breakers.set({ upstream, host }, wait === undefined ? 0 : 1);
-  }
-
-  /** Forgets the breakers of an upstream that is no more, or not the one that it was. */
-  forgetBreakers(upstream: string): void {
-    for (const host of this.#breakerHosts.get(upstream) ?? []) {
-      this.#breakers.remove({ upstream, host });
-    }
-    this.#breakerHosts.delete(upstream);
   }
 }

@@ -32,6 +32,9 @@ export interface Authorization {
   readonly bearer?: { readonly wish: TokenWish; readonly token: string; readonly fresh: boolean };
 }
 
+/** Token endpoints that are kept in mind; a registry has one. */
+const maxRealms = 8;
+
 /** How the registry wants to be spoken to; learnt from its challenge. */
 type Scheme =
   | { readonly kind: 'basic' }
@@ -43,6 +46,7 @@ type Scheme =
  */
 export class Authenticator {
   readonly #options: AuthenticatorOptions;
+  readonly #realms = new Set<string>();
   #scheme: Scheme | undefined;
   #warned = '';
 
@@ -63,7 +67,12 @@ export class Authenticator {
 
   /** Keeps in mind what a challenge asks for, without answering it. */
   learn(challenges: readonly Challenge[]): void {
-    this.#scheme = choose(challenges) ?? this.#scheme;
+    this.#scheme = this.#choose(challenges);
+  }
+
+  /** Whether the registry has named a token endpoint at this host (and port). */
+  hasRealm(host: string): boolean {
+    return this.#realms.has(host);
   }
 
   /**
@@ -76,7 +85,7 @@ export class Authenticator {
     scope: string,
     signal: AbortSignal,
   ): Promise<Authorization | undefined> {
-    const scheme = choose(challenges) ?? this.#scheme;
+    const scheme = this.#choose(challenges);
     this.#scheme = scheme;
     if (scheme === undefined) return undefined;
     if (refused !== undefined) {
@@ -90,6 +99,15 @@ export class Authenticator {
   /** Whether the registry has ever said how it wants to be spoken to. */
   get learned(): boolean {
     return this.#scheme !== undefined;
+  }
+
+  #choose(challenges: readonly Challenge[]): Scheme | undefined {
+    const scheme = choose(challenges) ?? this.#scheme;
+    if (scheme?.kind === 'bearer') {
+      if (this.#realms.size >= maxRealms) this.#realms.clear();
+      this.#realms.add(scheme.realm.host);
+    }
+    return scheme;
   }
 
   #forget(refused: Authorization): void {

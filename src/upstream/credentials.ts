@@ -19,6 +19,13 @@ export interface CredentialSource {
   forget(): void;
 }
 
+/** One of several credentials of an upstream, and what it is called where its name is shown. */
+export interface LabelledCredentials {
+  /** No secret: a user's name, or `credential-N`. */
+  readonly label: string;
+  readonly source: CredentialSource;
+}
+
 /** One user and password for good. */
 export class StaticCredentials implements CredentialSource {
   readonly #credential: Credential;

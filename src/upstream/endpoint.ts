@@ -1,7 +1,9 @@
 import type { RepositoryName } from '../oci/repository-name.ts';
 import { Authenticator, type Authorization } from './authenticator.ts';
 import { parseChallenges, type Challenge } from './challenge.ts';
+import type { FarHosts } from './far-hosts.ts';
 import type { UpstreamObserver } from './observer.ts';
+import { parseRateLimit, type RateLimit } from './rate-limit.ts';
 import { follow, type Followed } from './redirect.ts';
 import type { RegistryUrl } from './registry-url.ts';
 import type { TokenSource } from './token-source.ts';
@@ -10,16 +12,21 @@ import { discard, type Answer, type OutgoingRequest, type Transport } from './tr
 export interface EndpointOptions {
   readonly upstream: string;
   readonly url: RegistryUrl;
+  /** What its credential is called; see `CredentialStatus`. */
+  readonly credential: string;
   readonly authenticator: Authenticator;
   readonly transport: Pick<Transport, 'send'>;
   readonly tokens: TokenSource;
+  readonly farHosts: Pick<FarHosts, 'send'>;
+  /** Told of the quota in every answer of the registry's own. */
+  readonly onQuota: (quota: RateLimit) => void;
   readonly observer: UpstreamObserver;
 }
 
 /** Times one request is sent: unasked, after a challenge, and after a credential proved outdated. */
 const maxAttempts = 3;
 
-/** One URL of a registry: requests go out authorized, redirects are followed. */
+/** One URL of a registry, asked with one credential: requests go out authorized, redirects are followed. */
 export class Endpoint {
   /** The name in the configuration. */
   readonly upstream: string;
@@ -30,9 +37,18 @@ export class Endpoint {
     this.#options = options;
   }
 
-  /** Host and port, for messages. */
-  get host(): string {
-    return this.#options.url.root.host;
+  get credential(): string {
+    return this.#options.credential;
+  }
+
+  /** Host and port and credential, for messages. */
+  get title(): string {
+    return `${this.#options.url.root.host} as ${this.credential}`;
+  }
+
+  /** Whether a host (and port) is the registry's own, or its token server's. */
+  owns(host: string): boolean {
+    return host === this.#options.url.root.host || this.#options.authenticator.hasRealm(host);
   }
 
   /** The URL of something in a repository, such as `manifests/latest`. */
@@ -89,8 +105,14 @@ export class Endpoint {
     this.#options.observer.warning({ upstream: this.upstream, message });
   }
 
-  readonly #send = (request: OutgoingRequest, signal: AbortSignal): Promise<Answer> =>
-    this.#options.transport.send(request, signal);
+  readonly #send = async (request: OutgoingRequest, signal: AbortSignal): Promise<Answer> => {
+    const { url, transport, farHosts, onQuota } = this.#options;
+    if (request.url.origin !== url.root.origin) return farHosts.send(request, signal);
+    const answer = await transport.send(request, signal);
+    const quota = parseRateLimit(answer.headers);
+    if (quota !== undefined) onQuota(quota);
+    return answer;
+  };
 
   /** Google's registries leave the challenge out of some answers, but not of the ping's. */
   async #challenges(answer: Answer, signal: AbortSignal): Promise<Challenge[]> {

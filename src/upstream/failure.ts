@@ -29,6 +29,7 @@ export function statusError(failed: FailedAnswer, now: number): RegistryError {
   const retryAfter = parseRetryAfter(headers['retry-after'], now);
   return new RegistryError(codeFor(status, kind, said.code), message, {
     upstreamStatus: status,
+    upstreamHost: host,
     ...(retryAfter === undefined ? {} : { retryAfter }),
   });
 }

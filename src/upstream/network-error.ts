@@ -24,6 +24,11 @@ const reasons: Readonly<Record<string, string>> = {
   UND_ERR_HEADERS_TIMEOUT: 'no answer in time',
   UND_ERR_BODY_TIMEOUT: 'its answer stopped flowing',
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'its answer ended early',
+  EMFILE: 'this process has too many files open',
+  ENFILE: 'this machine has too many files open',
+  ENOMEM: 'this machine is out of memory',
+  ENOBUFS: 'this machine is out of network buffers',
+  EADDRNOTAVAIL: 'this machine has no free port left',
   UND_ERR_DESTROYED: 'the client was closed',
   UND_ERR_CLOSED: 'the client was closed',
   CERT_HAS_EXPIRED: 'its TLS certificate has expired',
@@ -44,6 +49,23 @@ export function isTimeout(error: unknown): boolean {
   return timeouts.has(codeOf(error)) || (error as Error | undefined)?.name === 'TimeoutError';
 }
 
+/** Causes on this side of the connection. */
+const localCodes: ReadonlySet<string> = new Set([
+  'EMFILE',
+  'ENFILE',
+  'ENOMEM',
+  'ENOBUFS',
+  'EADDRNOTAVAIL',
+  'UND_ERR_DESTROYED',
+  'UND_ERR_CLOSED',
+]);
+
+/** Whether a failure is our own machine's or process's, of which the upstream knows nothing. */
+export function isLocal(error: unknown): boolean {
+  const { cause } = Object(error) as { cause?: unknown };
+  return localCodes.has(codeOf(error)) || (cause !== undefined && isLocal(cause));
+}
+
 /**
  * What a failed connection or a broken transfer means, in words that say what to do.
  * @param host as in the URL; never more of the URL than that
@@ -55,15 +77,17 @@ export function networkError(error: unknown, upstream: string, host: string): Re
     const reason = reasons[code] ?? 'no answer in time';
     return new RegistryError('UPSTREAM_TIMEOUT', `${upstream}: ${host}: ${reason}`, {
       cause: error,
+      upstreamHost: host,
     });
   }
   if (isProtocolError(error, code)) {
     const message = `${upstream}: ${host} does not speak proper HTTP`;
-    return new RegistryError('UPSTREAM_INVALID', message, { cause: error });
+    return new RegistryError('UPSTREAM_INVALID', message, { cause: error, upstreamHost: host });
   }
   const reason = reasons[code] ?? quote(error instanceof Error ? error.message : String(error));
   return new RegistryError('UPSTREAM_UNAVAILABLE', `${upstream}: ${host}: ${reason}`, {
     cause: error,
+    upstreamHost: host,
   });
 }
 

@@ -13,17 +13,15 @@ export interface RequestEvent {
   readonly seconds: number;
 }
 
-/** The quota that a registry tells of in its answers. */
-export interface RateLimitEvent {
+/** The quota of an upstream's best credential fell under the floor, ran out, or is plenty again. */
+export interface ThriftEvent {
   readonly upstream: string;
-  /** Requests per window. */
-  readonly limit: number | undefined;
-  /** Requests left in the window. */
+  /** By how much checks of tags are put off: 1 for not at all, Infinity for as long as it lasts. */
+  readonly stretch: number;
+  /** For how long at most; undefined where nothing is put off. */
+  readonly seconds: number | undefined;
+  /** Requests left with the best credential; undefined where nothing is put off. */
   readonly remaining: number | undefined;
-  /** Seconds. */
-  readonly window: number | undefined;
-  /** Whom the registry counts: an address or an account. */
-  readonly source: string | undefined;
 }
 
 /** Something an operator should read; never holds a secret. */
@@ -32,11 +30,13 @@ export interface WarningEvent {
   readonly message: string;
 }
 
-/** A URL of an upstream is left alone for a while, or is asked again. */
+/** A URL of an upstream, a credential there, or a host that it redirects to is left alone for a while, or asked again. */
 export interface BreakerEvent {
   readonly upstream: string;
   /** Host and port. */
   readonly host: string;
+  /** Its label, where it is about a credential alone. */
+  readonly credential: string | undefined;
   /** Seconds for which nothing is asked; undefined once it answers again. */
   readonly wait: number | undefined;
   /** Why. */
@@ -46,7 +46,7 @@ export interface BreakerEvent {
 /** Told of everything that an upstream client does; implemented by the telemetry. Must not throw. */
 export interface UpstreamObserver {
   request(event: RequestEvent): void;
-  rateLimit(event: RateLimitEvent): void;
+  thrift(event: ThriftEvent): void;
   warning(event: WarningEvent): void;
   breaker(event: BreakerEvent): void;
 }
@@ -54,7 +54,7 @@ export interface UpstreamObserver {
 /** Listens to nothing. */
 export const silentObserver: UpstreamObserver = {
   request() {},
-  rateLimit() {},
+  thrift() {},
   warning() {},
   breaker() {},
 };

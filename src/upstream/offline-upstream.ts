@@ -2,14 +2,22 @@ import { RegistryError } from '../oci/errors.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Reference } from '../oci/reference.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
+import { noThrift } from './thrift.ts';
 import type { Upstream } from './upstream.ts';
+import type { UpstreamStatus } from './upstream-status.ts';
 
 /** An upstream that is configured `offline`: nothing is resolved, connected or asked, ever. */
 export class OfflineUpstream implements Upstream {
   readonly name: string;
+  /** Nothing is spent. */
+  readonly thrift = noThrift;
 
   constructor(name: string) {
     this.name = name;
+  }
+
+  status(): UpstreamStatus {
+    return { name: this.name, offline: true, revalidation: 'suspended', urls: [] };
   }
 
   resolve(repository: RepositoryName, reference: Reference): Promise<never> {

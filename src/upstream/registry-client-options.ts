@@ -1,18 +1,27 @@
 import { Authenticator } from './authenticator.ts';
-import type { CredentialSource } from './credentials.ts';
+import { Accounts } from './accounts.ts';
+import { defaultBreakerPolicy, Breaker, type BreakerPolicy } from './breaker.ts';
+import type { CredentialSource, LabelledCredentials } from './credentials.ts';
 import type { UpstreamTimeouts } from './dispatchers.ts';
 import { Endpoint } from './endpoint.ts';
+import type { Address } from './failover.ts';
+import { FarHosts } from './far-hosts.ts';
 import type { UpstreamObserver } from './observer.ts';
 import { sameParty } from './realm.ts';
+import type { RateLimit } from './rate-limit.ts';
 import { parseRegistryUrl } from './registry-url.ts';
+import type { ThriftPolicy } from './thrift.ts';
 import type { TokenSource } from './token-source.ts';
 import type { Transport } from './transport.ts';
+
+/** One credential, or several: the one with the most of its quota left is asked with first. */
+export type Credentials = CredentialSource | readonly LabelledCredentials[];
 
 /** One of the URLs under which an upstream is reached. */
 export interface UpstreamUrl {
   readonly url: string;
   /** For this URL alone; the client's own are not used then. */
-  readonly credentials?: CredentialSource | undefined;
+  readonly credentials?: Credentials | undefined;
 }
 
 export interface RegistryClientOptions {
@@ -27,12 +36,14 @@ export interface RegistryClientOptions {
    * For the first URL and for plain ones under the same domain. A mirror elsewhere never gets them:
    * give it its own.
    */
-  readonly credentials?: CredentialSource | undefined;
+  readonly credentials?: Credentials | undefined;
   /** Origins of token endpoints (`https://auth.example`) trusted although their host is unrelated. */
   readonly realms?: readonly string[] | undefined;
   /** Send Basic before being asked; always so for ECR. */
   readonly preemptive?: boolean | undefined;
   readonly timeouts?: Partial<UpstreamTimeouts> | undefined;
+  readonly breaker?: BreakerPolicy | undefined;
+  readonly thrift?: ThriftPolicy | undefined;
   /** PEM certificates, trusted beside the usual ones. */
   readonly ca?: string | undefined;
   /** For everything; HTTP_PROXY, HTTPS_PROXY and NO_PROXY count only without it. */
@@ -54,41 +65,75 @@ export const defaultTimeouts: UpstreamTimeouts = {
   token: 15_000,
 };
 
+/** What all URLs of an upstream share. */
+export interface SharedParts {
+  readonly transport: Transport;
+  readonly tokens: TokenSource;
+  readonly observer: UpstreamObserver;
+  /** Some budget has changed. */
+  readonly onBudget: () => void;
+}
+
 /**
- * Builds an endpoint for each URL, with the credentials that may go there.
+ * Builds an endpoint for each URL and each of the credentials that may go there.
  * @throws TypeError for a malformed URL, or none at all
  */
-export function createEndpoints(
+export function createAddresses(
   options: RegistryClientOptions,
-  shared: { transport: Transport; tokens: TokenSource; observer: UpstreamObserver },
-): readonly Endpoint[] {
+  shared: SharedParts,
+): readonly Address[] {
   const { name: upstream, realms = [], preemptive = false } = options;
-  const { observer } = shared;
+  const { breaker = defaultBreakerPolicy } = options;
+  const farHosts = new FarHosts({ upstream, breaker, ...shared });
   const urls = options.urls.map((url) => (typeof url === 'string' ? { url } : url));
   const [first] = urls;
   if (first === undefined) throw new TypeError(`${upstream}: an upstream needs a URL`);
   const home = parseRegistryUrl(first.url).root;
   return urls.map((entry) => {
     const url = parseRegistryUrl(entry.url);
-    const own = 'credentials' in entry;
-    const related =
-      sameParty(url.root.hostname, home.hostname) && url.root.protocol === home.protocol;
-    if (!own && !related && options.credentials !== undefined) {
-      const message = `${url.root.origin} gets no credentials: it is not of ${home.host}`;
-      observer.warning({ upstream, message });
-    }
-    const credentials = own ? entry.credentials : related ? options.credentials : undefined;
-    const authenticator = new Authenticator({
-      upstream,
-      registry: url.root,
-      credentials,
-      realms: realms.map(toOrigin),
-      preemptive,
-      tokens: shared.tokens,
-      observer,
+    const credentials = credentialsFor(url.root, home, entry, options, shared.observer);
+    const accounts = new Accounts(
+      credentials.map(({ label }) => label),
+      breaker,
+    );
+    const endpoints = credentials.map(({ label: credential, source }, index) => {
+      const authenticator = new Authenticator({
+        upstream,
+        registry: url.root,
+        credentials: source,
+        realms: realms.map(toOrigin),
+        preemptive,
+        ...shared,
+      });
+      const onQuota = (quota: RateLimit): void => {
+        accounts.heard(index, quota, performance.now());
+        shared.onBudget();
+      };
+      const own = { url, credential, authenticator, onQuota };
+      return new Endpoint({ upstream, farHosts, ...own, ...shared });
     });
-    return new Endpoint({ upstream, url, authenticator, ...shared });
+    const { host } = url.root;
+    return { url: entry.url, host, health: new Breaker(breaker), accounts, endpoints };
   });
+}
+
+/** The credentials that may go to a URL; where there are none, one that stands for nobody. */
+function credentialsFor(
+  root: URL,
+  home: URL,
+  entry: UpstreamUrl,
+  { name: upstream, credentials: common }: RegistryClientOptions,
+  observer: UpstreamObserver,
+): readonly { readonly label: string; readonly source: CredentialSource | undefined }[] {
+  const own = 'credentials' in entry;
+  const related = sameParty(root.hostname, home.hostname) && root.protocol === home.protocol;
+  if (!own && !related && common !== undefined) {
+    const message = `${root.origin} gets no credentials: it is not of ${home.host}`;
+    observer.warning({ upstream, message });
+  }
+  const given = own ? entry.credentials : related ? common : undefined;
+  if (given === undefined) return [{ label: 'anonymous', source: undefined }];
+  return 'get' in given ? [{ label: 'credential-1', source: given }] : given;
 }
 
 /** @throws TypeError */

@@ -109,7 +109,8 @@ export class TokenSource {
     } catch (error) {
       if (!deadline.aborted) throw error;
       const message = `${upstream}: no token from ${wish.realm.host} within ${timeout} ms`;
-      throw new RegistryError('UPSTREAM_TIMEOUT', message, { cause: error });
+      const upstreamHost = wish.realm.host;
+      throw new RegistryError('UPSTREAM_TIMEOUT', message, { cause: error, upstreamHost });
     }
   }
 

@@ -4,7 +4,6 @@ import { RegistryError } from '../oci/errors.ts';
 import { Dispatchers, type DispatcherOptions } from './dispatchers.ts';
 import { isTimeout, networkError } from './network-error.ts';
 import type { RequestKind, UpstreamObserver } from './observer.ts';
-import { parseRateLimit } from './rate-limit.ts';
 import { untilAborted } from './until-aborted.ts';
 
 /** One HTTP request: a redirect is another. */
@@ -76,7 +75,6 @@ export class Transport {
       });
       const response = await untilAborted(asked, until);
       this.#report(request, response.statusCode, started);
-      this.#reportRateLimit(response.headers);
       return {
         status: response.statusCode,
         headers: response.headers,
@@ -123,12 +121,6 @@ export class Transport {
       status,
       seconds: (performance.now() - started) / 1000,
     });
-  }
-
-  #reportRateLimit(headers: IncomingHttpHeaders): void {
-    const quota = parseRateLimit(headers);
-    if (quota === undefined) return;
-    this.#options.observer.rateLimit({ upstream: this.#options.upstream, ...quota });
   }
 }
 

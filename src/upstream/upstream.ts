@@ -3,6 +3,8 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Reference } from '../oci/reference.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
+import type { Thrift } from './thrift.ts';
+import type { UpstreamStatus } from './upstream-status.ts';
 
 /** What a HEAD on a manifest tells. */
 export interface ResolvedManifest {
@@ -56,6 +58,10 @@ export interface FetchedBlob {
 export interface Upstream {
   /** The name in the configuration, such as `docker.io`. */
   readonly name: string;
+  /** How long checks of tags are put off to spare the quota, in milliseconds since the epoch. Read for each of them. */
+  readonly thrift: Thrift;
+  /** How it stands, for the operator. */
+  status(): UpstreamStatus;
   /** `HEAD manifests/<reference>`: free of Docker Hub's quota. */
   resolve(
     repository: RepositoryName,

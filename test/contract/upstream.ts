@@ -57,6 +57,12 @@ export function upstreamContract(name: string, open: () => Promise<UpstreamUnder
       await test[Symbol.asyncDispose]();
     });
 
+    it('puts nothing off while it has said nothing of a quota, and tells how it stands', () => {
+      expect(upstream.thrift.stretch).toBe(1);
+      const { name: called, offline, revalidation } = upstream.status();
+      expect([called, offline, revalidation]).toEqual([upstream.name, false, 'normal']);
+    });
+
     it('answers a ping', async () => {
       await expect(upstream.ping(never)).resolves.toBeUndefined();
     });

@@ -2,6 +2,8 @@ import { Readable } from 'node:stream';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import { digestOf, isDigest, type Digest } from '../../src/oci/digest.ts';
 import { RegistryError } from '../../src/oci/errors.ts';
+import { noThrift, type Thrift } from '../../src/upstream/thrift.ts';
+import type { UpstreamStatus } from '../../src/upstream/upstream-status.ts';
 import type {
   FetchedBlob,
   FetchedManifest,
@@ -46,6 +48,7 @@ export class FakeUpstream implements Upstream {
   /** Awaited by every call. */
   gate: Promise<void> | undefined;
   sendsDigest = true;
+  thrift: Thrift = noThrift;
 
   constructor(name = 'docker.io') {
     this.name = name;
@@ -68,6 +71,10 @@ export class FakeUpstream implements Upstream {
     this.manifests.set(`${repository}@${digest}`, { bytes, mediaType });
     this.manifests.set(`${repository}:${tag}`, { bytes, mediaType });
     return { digest, bytes };
+  }
+
+  status(): UpstreamStatus {
+    return { name: this.name, offline: false, revalidation: 'normal', urls: [] };
   }
 
   count(call: string): number {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import type { UpstreamStatus } from '../../src/upstream/upstream-status.ts';
 import { Metrics } from '../../src/telemetry/metrics.ts';
 
 /** The samples of one metric, as Prometheus reads them. */
@@ -89,24 +90,34 @@ describe('the metrics', () => {
     expect([...methods]).toEqual(['other']);
   });
 
-  it('show the quota that an upstream last told of', async () => {
+  it('show how the upstreams stand, and nothing that is no longer known', async () => {
     const metrics = new Metrics('1');
-    metrics.upstreamRateLimit({ upstream: 'docker.io', limit: 100, remaining: 20, window: 21_600 });
-    metrics.upstreamRateLimit({
-      upstream: 'docker.io',
-      limit: undefined,
-      remaining: 19,
-      window: undefined,
+    const closed = { state: 'closed', failures: 0, next_probe: 0, last_failure: null } as const;
+    const open = { ...closed, state: 'half-open' } as const;
+    const me = { credential: 'me', source: null, breaker: open };
+    const url = { url: 'https://reef.test/hub', host: 'reef.test', breaker: closed };
+    const status = (limit: number | null): UpstreamStatus => ({
+      name: 'docker.io',
+      offline: false,
+      revalidation: 'stretched',
+      urls: [{ ...url, credentials: [{ ...me, limit, remaining: limit, window: limit }] }],
     });
-    expect(await samples(metrics, 'baleen_upstream_ratelimit_limit')).toEqual([
-      'baleen_upstream_ratelimit_limit{upstream="docker.io"} 100',
-    ]);
-    expect(await samples(metrics, 'baleen_upstream_ratelimit_remaining')).toEqual([
-      'baleen_upstream_ratelimit_remaining{upstream="docker.io"} 19',
-    ]);
-    expect(await samples(metrics, 'baleen_upstream_ratelimit_window_seconds')).toEqual([
-      'baleen_upstream_ratelimit_window_seconds{upstream="docker.io"} 21600',
-    ]);
+    let limit: number | null = 100;
+    metrics.observeUpstreams(() => [status(limit)]);
+    const labels = 'upstream="docker.io",host="reef.test/hub"';
+    for (const name of ['limit', 'remaining', 'window_seconds']) {
+      const full = `baleen_upstream_ratelimit_${name}`;
+      expect(await samples(metrics, full)).toEqual([`${full}{${labels},credential="me"} 100`]);
+    }
+    for (const [name, sample] of [
+      ['baleen_upstream_breaker_open', `{${labels}} 0`],
+      ['baleen_upstream_credential_breaker_open', `{${labels},credential="me"} 1`],
+      ['baleen_upstream_revalidation_stretched', '{upstream="docker.io"} 1'],
+    ] as const) {
+      expect(await samples(metrics, name)).toEqual([`${name}${sample}`]);
+    }
+    limit = null;
+    expect(await samples(metrics, 'baleen_upstream_ratelimit_limit')).toEqual([]);
   });
 
   it('count what goes on upstream', async () => {
@@ -164,17 +175,6 @@ describe('the metrics', () => {
     expect((await samples(metrics, 'baleen_build_info'))[0]).toContain('version="1.2.3"');
     expect(await samples(metrics, 'process_resident_memory_bytes')).toHaveLength(1);
     expect(metrics.contentType).toContain('text/plain');
-  });
-
-  it('forget the breakers of an upstream that was replaced, and of no other', async () => {
-    const metrics = new Metrics('1');
-    for (const upstream of ['a.example', 'b.example']) {
-      metrics.upstreamBreaker({ upstream, host: upstream, wait: 5 });
-    }
-    metrics.upstreamReplaced('a.example');
-    expect(await samples(metrics, 'baleen_upstream_breaker_open')).toEqual([
-      'baleen_upstream_breaker_open{upstream="b.example",host="b.example"} 1',
-    ]);
   });
 
   it('tell how the last reload of the configuration went', async () => {

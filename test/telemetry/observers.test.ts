@@ -25,7 +25,7 @@ function remembering(): { logger: Logger; lines: string[] } {
 }
 
 describe('the upstream observer', () => {
-  it('counts requests and quota, and warns once about the same thing', async () => {
+  it('counts requests, tells of the quota, and warns once about the same thing', async () => {
     const { logger, lines } = remembering();
     const metrics = new Metrics('1');
     const observer: UpstreamObserver = createUpstreamObserver(metrics, logger);
@@ -37,14 +37,17 @@ describe('the upstream observer', () => {
       status: 200,
       seconds: 1,
     });
-    observer.rateLimit({ upstream: 'u', limit: 100, remaining: 0, window: 60, source: '10.0.0.1' });
-    observer.rateLimit({ upstream: 'u', limit: 100, remaining: 0, window: 60, source: '10.0.0.1' });
+    observer.thrift({ upstream: 'u', stretch: 10, seconds: 60, remaining: 9 });
+    observer.thrift({ upstream: 'u', stretch: Infinity, seconds: 60, remaining: 0 });
+    observer.thrift({ upstream: 'u', stretch: 1, seconds: undefined, remaining: undefined });
     observer.warning({ upstream: 'u', message: 'odd' });
     observer.warning({ upstream: 'u', message: 'odd' });
     observer.warning({ upstream: 'v', message: 'odd' });
     expect(lines).toEqual([
       'debug upstream request',
-      'warn the quota of the upstream is used up',
+      'warn the quota of the upstream runs low: tags are checked less often',
+      'warn the quota of the upstream is used up: tags are served unchecked until there is more',
+      'info the quota of the upstream is plenty again: tags are checked as configured',
       'warn odd',
       'warn odd',
     ]);
@@ -52,7 +55,6 @@ describe('the upstream observer', () => {
     expect(text).toContain(
       'baleen_upstream_requests_total{upstream="u",host="h",kind="blob",status="200"} 1',
     );
-    expect(text).toContain('baleen_upstream_ratelimit_remaining{upstream="u"} 0');
   });
 });
 

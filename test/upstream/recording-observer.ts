@@ -1,7 +1,7 @@
 import type {
   BreakerEvent,
-  RateLimitEvent,
   RequestEvent,
+  ThriftEvent,
   UpstreamObserver,
   WarningEvent,
 } from '../../src/upstream/observer.ts';
@@ -9,7 +9,7 @@ import type {
 /** Remembers all it is told. */
 export class RecordingObserver implements UpstreamObserver {
   readonly requests: RequestEvent[] = [];
-  readonly rateLimits: RateLimitEvent[] = [];
+  readonly thrifts: ThriftEvent[] = [];
   readonly warnings: string[] = [];
   readonly breakers: BreakerEvent[] = [];
 
@@ -17,8 +17,8 @@ export class RecordingObserver implements UpstreamObserver {
     this.requests.push(event);
   }
 
-  rateLimit(event: RateLimitEvent): void {
-    this.rateLimits.push(event);
+  thrift(event: ThriftEvent): void {
+    this.thrifts.push(event);
   }
 
   warning(event: WarningEvent): void {

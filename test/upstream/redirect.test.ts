@@ -185,9 +185,10 @@ describe('a limited registry', () => {
     nock(registry).head(path).reply(429, '', headers);
     const client = open([registry], observer);
     await expect(client.resolve(repository, tag, signal)).rejects.toMatchObject({ status: 429 });
-    expect(observer.rateLimits).toEqual([
-      { upstream: 'reef', limit: 100, remaining: 0, window: 21_600, source: '192.0.2.1' },
+    expect(client.status().urls[0]?.credentials).toMatchObject([
+      { credential: 'anonymous', limit: 100, remaining: 0, window: 21_600, source: '192.0.2.1' },
     ]);
+    expect(observer.thrifts).toMatchObject([{ upstream: 'reef', stretch: Infinity, remaining: 0 }]);
   });
 
   it('is left for the next URL', async () => {
