@@ -4,10 +4,12 @@ import { createCatalog } from './catalog/create-catalog.ts';
 import { about } from './cli/about.ts';
 import { banner } from './cli/banner.ts';
 import { exitCodes } from './cli/context.ts';
+import { watchDescriptors } from './cli/descriptor-watch.ts';
 import { createRemotes } from './cli/create-remotes.ts';
 import { LiveUpstreams } from './cli/live-upstreams.ts';
 import { Logging } from './cli/logging.ts';
 import {
+  createDoorObserver,
   createHttpObserver,
   createOperationsObserver,
   createRegistryObserver,
@@ -115,12 +117,12 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
     },
   });
 
-  const onError = (error: Error): void => logger.error('a connection was not accepted', { error });
   const startedAt = Date.now();
-  const servers = await Servers.listen(
-    config,
-    { registry: app, operations: operationsApp },
-    onError,
+  const apps = { registry: app, operations: operationsApp };
+  const servers = await Servers.listen(config, apps, createDoorObserver(metrics.service, logger));
+  watchDescriptors(
+    { logger, metrics: metrics.service, relieve: () => servers.registry.closeIdleConnections() },
+    signal,
   );
   const reloader = new Reloader({
     started: config,

@@ -21,6 +21,7 @@ const live = [
   'log.level',
   'log.access',
   'server.drain_timeout',
+  'server.limits',
 ];
 
 /**

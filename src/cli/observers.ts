@@ -6,7 +6,9 @@ import type { Route } from '../registry/resolve-route.ts';
 import type { AccessLog } from '../telemetry/access-log.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { ServiceMetrics } from '../telemetry/service-metrics.ts';
 import { Occasional } from '../telemetry/occasional.ts';
+import type { DoorObserver } from './servers.ts';
 
 /** Milliseconds between two log lines about the same trouble. */
 const quiet = 10_000;
@@ -68,6 +70,38 @@ export function createOperationsObserver(logger: Logger): OperationsObserver {
       const fields = { operation, seconds };
       if (error === undefined) logger.info('an operation was carried out', fields);
       else logger.warn('an operation failed', { ...fields, error });
+    },
+  };
+}
+
+/** Counts what happens at the doors, and tells of it now and then. */
+export function createDoorObserver(metrics: ServiceMetrics, logger: Logger): DoorObserver {
+  const occasional = new Occasional(quiet);
+  return {
+    refused(limit, client) {
+      metrics.clientRefused(limit);
+      const held = occasional.admit(`${limit} ${client}`);
+      if (held === undefined) return;
+      logger.warn('a client has reached a limit', {
+        limit,
+        client,
+        ...(held > 0 && { suppressed: held }),
+      });
+    },
+    narrowed(configured, most) {
+      logger.warn('fewer connections are taken than server.limits.connections: raise ulimit -n', {
+        configured,
+        most,
+      });
+    },
+    failed(error) {
+      metrics.acceptFailed((error as NodeJS.ErrnoException).code);
+      const held = occasional.admit('accept');
+      if (held === undefined) return;
+      logger.error('a connection was not accepted', {
+        error,
+        ...(held > 0 && { suppressed: held }),
+      });
     },
   };
 }

@@ -42,6 +42,22 @@ export interface ServerConfig {
   readonly max_header_size: number;
   /** How long running transfers may go on after SIGTERM. */
   readonly drain_timeout: number;
+  readonly limits: LimitsConfig;
+}
+
+export interface LimitsConfig {
+  /** Connections at once, of all clients together. */
+  readonly connections: number;
+  /** A client is its IPv4 address or its IPv6 network (/64). No limit where it is undefined. */
+  readonly per_client: {
+    /** At once. */
+    readonly connections?: number | undefined;
+    /** At once. */
+    readonly requests?: number | undefined;
+    readonly requests_per_minute?: number | undefined;
+    /** Requests after a rest that are not held to the rate; as many as in a minute where undefined. */
+    readonly burst?: number | undefined;
+  };
 }
 
 export interface StorageConfig {

@@ -17,6 +17,7 @@ export function crossFieldFaults(raw: Mapping): Fault[] {
   const upstreams = asMapping(raw['upstreams']);
   return [
     ...listenFaults(raw),
+    ...limitFaults(asMapping(asMapping(raw['server'])['limits'])),
     ...redisFaults(asMapping(asMapping(raw['catalog'])['redis'])),
     ...defaultFaults(raw['default_upstream'], Object.keys(upstreams)),
     ...claimFaults(upstreams),
@@ -38,6 +39,13 @@ function listenFaults(raw: Mapping): Fault[] {
 function listenOf(section: unknown, fallback: string): Listen | undefined {
   const given = asMapping(section)['listen'] ?? fallback;
   return typeof given === 'string' ? parseListen(given) : undefined;
+}
+
+function limitFaults(limits: Mapping): Fault[] {
+  const given = asMapping(limits['per_client']);
+  if (given['burst'] === undefined || given['requests_per_minute'] !== undefined) return [];
+  const message = 'means nothing without requests_per_minute';
+  return [{ path: ['server', 'limits', 'per_client', 'burst'], message }];
 }
 
 function redisFaults(redis: Mapping): Fault[] {

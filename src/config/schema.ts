@@ -5,6 +5,7 @@ import {
   duration,
   file,
   flag,
+  integer,
   listen,
   listenOrOff,
   path,
@@ -29,6 +30,18 @@ const tls = z.strictObject({
   client_ca: file().optional(),
 });
 
+const limits = z.strictObject({
+  connections: integer(1, 1_000_000).prefault(16_384),
+  per_client: z
+    .strictObject({
+      connections: integer(1, 1_000_000).optional(),
+      requests: integer(1, 1_000_000).optional(),
+      requests_per_minute: integer(1, 10_000_000).optional(),
+      burst: integer(1, 10_000_000).optional(),
+    })
+    .prefault({}),
+});
+
 const server = z.strictObject({
   listen: listen().prefault(defaultListen.server),
   tls: tls.optional(),
@@ -37,6 +50,7 @@ const server = z.strictObject({
   stall_timeout: timeout().prefault('2m'),
   max_header_size: bytes({ min: KiB, max: MiB }).prefault('16KiB'),
   drain_timeout: duration({ max: 86_400_000 }).prefault('30s'),
+  limits: limits.prefault({}),
 });
 
 const operations = z.strictObject({

@@ -13,6 +13,7 @@ import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { RegistryError } from '../oci/errors.ts';
 import { isAwaitingContent } from './awaiting-content.ts';
+import type { ClientLimits } from './client-limits.ts';
 
 /** Where a server listens, and its defences against slow and large requests. Times in milliseconds. */
 export interface ServerOptions {
@@ -37,12 +38,21 @@ export interface TlsOptions {
   readonly ca: Buffer | undefined;
 }
 
+/** Milliseconds between two searches for idle connections. */
+const clearingPause = 1_000;
+
 /** An HTTP server that can be drained. */
 export class HttpServer {
   readonly #server: Server;
+  readonly #listener: RequestListener;
+  /** The listener, or what stands in front of it. */
+  #entrance: RequestListener;
+  #limits: ClientLimits | undefined;
 
-  private constructor(server: Server) {
+  private constructor(server: Server, listener: RequestListener) {
     this.#server = server;
+    this.#listener = listener;
+    this.#entrance = listener;
   }
 
   /**
@@ -86,7 +96,7 @@ export class HttpServer {
     await once(server, 'listening');
     // A failing accept (no memory, no descriptor) costs that connection, not the process.
     server.on('error', onError);
-    return new HttpServer(server);
+    return new HttpServer(server, listener);
   }
 
   /** The port it listens on; of use where 0 was asked for. */
@@ -105,6 +115,42 @@ export class HttpServer {
   }
 
   /**
+   * Holds each client to these limits, from now on, or none to any: then nothing at all is done
+   * for a connection or a request.
+   */
+  limitClients(limits: ClientLimits | undefined): void {
+    if (this.#limits !== undefined) this.#server.off('connection', this.#limits.onConnection);
+    this.#server.off('request', this.#entrance);
+    this.#limits = limits;
+    this.#entrance = limits?.guard(this.#listener) ?? this.#listener;
+    if (limits !== undefined) this.#server.on('connection', limits.onConnection);
+    this.#server.prependListener('request', this.#entrance);
+  }
+
+  /**
+   * Closes connections beyond so many as soon as they are made. Those that are idle give way, so
+   * that there is room for the next ones.
+   * @param onDropped told of each, with the client's address
+   */
+  limitConnections(most: number, onDropped: (address: string | undefined) => void): void {
+    let lastWay = -Infinity;
+    this.#server.maxConnections = most;
+    this.#server.removeAllListeners('drop');
+    this.#server.on('drop', (dropped) => {
+      onDropped(dropped?.remoteAddress);
+      // To look for idle ones takes time with many connections.
+      if (performance.now() - lastWay < clearingPause) return;
+      lastWay = performance.now();
+      this.closeIdleConnections();
+    });
+  }
+
+  /** Closes connections without a request. */
+  closeIdleConnections(): void {
+    this.#server.closeIdleConnections();
+  }
+
+  /**
    * Takes no new connection, lets running answers end, and after `grace` milliseconds ends those
    * that are left.
    */
@@ -116,7 +162,7 @@ export class HttpServer {
     void closed.then(() => controller.abort());
     while (!controller.signal.aborted && performance.now() < deadline) {
       // A connection turns idle when its answer ends, which close() alone does not notice.
-      this.#server.closeIdleConnections();
+      this.closeIdleConnections();
       await delay(50, undefined, { signal: controller.signal }).catch(() => undefined);
     }
     this.#server.closeAllConnections();

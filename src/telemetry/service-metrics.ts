@@ -1,9 +1,14 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
+import { BoundedLabel } from './bounded-label.ts';
 
 /** Counts what happens to the service as a whole. */
 export class ServiceMetrics {
   readonly #failures: Counter<'kind'>;
   readonly #reloads: Counter<'result'>;
+  readonly #refusals: Counter<'limit'>;
+  readonly #accepts: Counter<'code'>;
+  readonly #exhausted: Gauge;
+  readonly #codes = new BoundedLabel(20);
   readonly #reloaded: Gauge;
   readonly #reloadedAt: Gauge;
 
@@ -16,6 +21,23 @@ export class ServiceMetrics {
       registers,
     });
     for (const kind of ['rejection', 'exception']) this.#failures.inc({ kind }, 0);
+    this.#refusals = new Counter({
+      name: 'baleen_client_refusals_total',
+      help: 'Connections and requests of clients that were refused, by the limit that was reached',
+      labelNames: ['limit'],
+      registers,
+    });
+    this.#accepts = new Counter({
+      name: 'baleen_accept_failures_total',
+      help: 'Times that the system refused to accept a connection, by its code, such as EMFILE',
+      labelNames: ['code'],
+      registers,
+    });
+    this.#exhausted = new Gauge({
+      name: 'baleen_file_descriptors_exhausted',
+      help: '1 while the process can open no more files: new connections are closed, and misses fail',
+      registers,
+    });
     this.#reloads = new Counter({
       name: 'baleen_config_reloads_total',
       help: 'Times that the configuration was read again, by result: succeeded or refused',
@@ -45,5 +67,19 @@ export class ServiceMetrics {
     this.#reloads.inc({ result: succeeded ? 'succeeded' : 'refused' });
     this.#reloaded.set(succeeded ? 1 : 0);
     if (succeeded) this.#reloadedAt.setToCurrentTime();
+  }
+
+  /** A connection was closed, or a request refused, because of this limit. */
+  clientRefused(limit: string): void {
+    this.#refusals.inc({ limit });
+  }
+
+  /** @param code the system's, where it gave one */
+  acceptFailed(code: string | undefined): void {
+    this.#accepts.inc({ code: this.#codes.of(code) });
+  }
+
+  descriptorsExhausted(areExhausted: boolean): void {
+    this.#exhausted.set(areExhausted ? 1 : 0);
   }
 }

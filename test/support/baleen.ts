@@ -18,6 +18,8 @@ export class Baleen implements AsyncDisposable {
   readonly #directory: TempDir;
   /** Variables for the process, from the next start on. */
   environment: Readonly<Record<string, string>> = {};
+  /** The most files that the process may open, from the next start on; as many as the tester's own where undefined. */
+  openFiles: number | undefined;
   #settings: Settings;
   #child: Child | undefined;
 
@@ -82,7 +84,11 @@ export class Baleen implements AsyncDisposable {
   /** Starts the process and waits for nothing: it may be one that must fail. */
   async spawn(): Promise<Child> {
     await this.#writeConfiguration();
-    this.#child = new Child(process.execPath, [main, '--config', this.configFile], {
+    const args = [process.execPath, main, '--config', this.configFile];
+    const limit = this.openFiles === undefined ? '' : `ulimit -n ${String(this.openFiles)}; `;
+    const [command, ...rest] =
+      limit === '' ? args : ['sh', '-c', `${limit}exec "$0" "$@"`, ...args];
+    this.#child = new Child(command ?? '', rest, {
       env: { ...hermeticEnvironment(), ...this.environment },
     });
     return this.#child;
