@@ -53,16 +53,25 @@ export interface Catalog {
    */
   link(repository: QualifiedName, kind: MemberKind, members: readonly Member[]): Promise<void>;
   linked(repository: QualifiedName, kind: MemberKind, digest: Digest): Promise<Member | undefined>;
+  /** Records that content no longer belongs to a repository. */
+  unlink(repository: QualifiedName, kind: MemberKind, digests: readonly Digest[]): Promise<void>;
+  /** What belongs to a repository on record, in ASCII order. */
+  members(repository: QualifiedName, kind: MemberKind): Promise<Digest[]>;
 
   /** Lists kept for when the upstream is down; `key` is `tags` or `referrers-<algorithm>-<hex>`. */
   listing(repository: QualifiedName, key: string): Promise<Listing | undefined>;
   putListing(repository: QualifiedName, key: string, listing: Listing): Promise<void>;
+  deleteListing(repository: QualifiedName, key: string): Promise<void>;
+  /** The keys of the lists on record, in ASCII order. */
+  listings(repository: QualifiedName): Promise<string[]>;
 
   /** Whether the upstream lately said that this does not exist; `what` is `manifests/<reference>` or `blobs/<digest>`. */
   absent(repository: QualifiedName, what: string): Promise<boolean>;
   /** Remembers that for `ttl` milliseconds; never on disk. 0 forgets it. */
   putAbsent(repository: QualifiedName, what: string, ttl: number): Promise<void>;
 
+  /** Takes a repository of which nothing is left off the list. */
+  prune(repository: QualifiedName): Promise<void>;
   /** Every repository on record, in ASCII order. */
   repositories(): Promise<QualifiedName[]>;
   close(): Promise<void>;

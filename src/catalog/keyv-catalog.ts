@@ -127,6 +127,26 @@ export class KeyvCatalog implements Catalog {
       : known.value;
   }
 
+  async unlink(
+    repository: QualifiedName,
+    kind: MemberKind,
+    digests: readonly Digest[],
+  ): Promise<void> {
+    for (const digest of digests) {
+      const subject = memberSubject(this.#place(repository), kind, digest);
+      await this.#knowledge.serially([subject.key], async () => {
+        const current = await this.#record.member(repository, kind, digest);
+        await this.#record.deleteMember(repository, kind, digest);
+        const at = Math.max(Date.now(), (current?.at ?? 0) + 1);
+        await this.#knowledge.tell(subject, { at, value: undefined });
+      });
+    }
+  }
+
+  members(repository: QualifiedName, kind: MemberKind): Promise<Digest[]> {
+    return this.#record.members(repository, kind);
+  }
+
   async listing(repository: QualifiedName, key: string): Promise<Listing | undefined> {
     const subject = listingSubject(this.#place(repository), key);
     const known = await this.#knowledge.recall<Listing>(subject.key, freshness);
@@ -139,6 +159,20 @@ export class KeyvCatalog implements Catalog {
       await this.#record.putListing(repository, key, listing);
       await this.#knowledge.tell(subject, { at: listing.fetchedAt, value: listing });
     });
+  }
+
+  async deleteListing(repository: QualifiedName, key: string): Promise<void> {
+    const subject = listingSubject(this.#place(repository), key);
+    await this.#knowledge.serially([subject.key], async () => {
+      const current = await this.#record.listing(repository, key);
+      await this.#record.deleteListing(repository, key);
+      const at = Math.max(Date.now(), (current?.at ?? 0) + 1);
+      await this.#knowledge.tell(subject, { at, value: undefined });
+    });
+  }
+
+  listings(repository: QualifiedName): Promise<string[]> {
+    return this.#record.listings(repository);
   }
 
   async absent(repository: QualifiedName, what: string): Promise<boolean> {
@@ -155,6 +189,10 @@ export class KeyvCatalog implements Catalog {
     await this.#knowledge.serially([subject.key], () =>
       this.#knowledge.tell(subject, { at, value: ttl > 0 ? at + ttl : undefined }),
     );
+  }
+
+  prune(repository: QualifiedName): Promise<void> {
+    return this.#record.prune(repository);
   }
 
   repositories(): Promise<QualifiedName[]> {

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { splitDigest, type Digest } from '../oci/digest.ts';
+import { digestAlgorithms, splitDigest, type Digest, type DigestAlgorithm } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
 import type { Tag } from '../oci/reference.ts';
 import type { QualifiedName } from '../oci/repository-name.ts';
@@ -46,6 +46,30 @@ export class RecordLayout {
   member(repository: QualifiedName, kind: MemberKind, digest: Digest): string {
     const { algorithm, hex } = splitDigest(digest);
     return this.#inside(repository, folders[kind], algorithm, hex);
+  }
+
+  /** The folder of all members of one kind. */
+  members(repository: QualifiedName, kind: MemberKind, algorithm: DigestAlgorithm): string {
+    return this.#inside(repository, folders[kind], algorithm);
+  }
+
+  /** The folders that a repository may have, the innermost first, and those above it below its upstream's. */
+  foldersOf(repository: QualifiedName): string[] {
+    const components = repository.split('/');
+    return [
+      ...digestAlgorithms.flatMap((algorithm) => [
+        this.members(repository, 'manifests', algorithm),
+        this.members(repository, 'blobs', algorithm),
+      ]),
+      ...Object.values(folders).map((folder) => this.#inside(repository, folder)),
+      ...components
+        .map((_, index) => join(this.root, ...components.slice(0, components.length - index)))
+        .slice(0, -1),
+    ];
+  }
+
+  listings(repository: QualifiedName): string {
+    return this.#inside(repository, folders.listings);
   }
 
   listing(repository: QualifiedName, key: string): string {

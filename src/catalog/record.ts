@@ -5,10 +5,10 @@
  * Reads never fail: what cannot be read counts as absent and is reported. Writes fail with a
  * RegistryError that carries the disk's own error as its cause.
  */
-import { readdir, stat, utimes } from 'node:fs/promises';
+import { readdir, rmdir, stat, utimes } from 'node:fs/promises';
 import { isMissing, removeFile, writeFilesAtomic, type AtomicFile } from '../lib/atomic-file.ts';
 import { SingleFlight } from '../lib/single-flight.ts';
-import type { Digest } from '../oci/digest.ts';
+import { digestAlgorithms, isDigest, type Digest } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
 import { isTag, type Tag } from '../oci/reference.ts';
 import type { QualifiedName } from '../oci/repository-name.ts';
@@ -74,12 +74,7 @@ export class CatalogRecord {
 
   /** The tags on record, in ASCII order. */
   async tags(repository: QualifiedName): Promise<Tag[]> {
-    try {
-      return (await readdir(this.layout.tags(repository))).filter(isTag).toSorted();
-    } catch (error) {
-      if (!isMissing(error)) this.#observer.error({ operation: 'record.list', error });
-      return [];
-    }
+    return (await this.#names(this.layout.tags(repository))).filter(isTag);
   }
 
   /** Notes durably that a tag was deleted at a time, for as long as a shared cache may not know. */
@@ -127,6 +122,21 @@ export class CatalogRecord {
     return this.#write(repository, files);
   }
 
+  /** Whether it was a member. */
+  deleteMember(repository: QualifiedName, kind: MemberKind, digest: Digest): Promise<boolean> {
+    return writing(() => removeFile(this.layout.member(repository, kind, digest)));
+  }
+
+  /** The members on record, in ASCII order. */
+  async members(repository: QualifiedName, kind: MemberKind): Promise<Digest[]> {
+    const found: Digest[] = [];
+    for (const algorithm of digestAlgorithms) {
+      const names = await this.#names(this.layout.members(repository, kind, algorithm));
+      found.push(...names.map((hex) => `${algorithm}:${hex}`).filter(isDigest));
+    }
+    return found;
+  }
+
   listing(repository: QualifiedName, key: string): Promise<Known<Listing> | undefined> {
     return readRecordFile(
       this.layout.listing(repository, key),
@@ -140,6 +150,27 @@ export class CatalogRecord {
     const path = this.layout.listing(repository, key);
     const bytes = toLine({ value: listing.value });
     return this.#write(repository, [{ path, bytes, mtime: listing.fetchedAt }]);
+  }
+
+  /** Whether there was one. */
+  deleteListing(repository: QualifiedName, key: string): Promise<boolean> {
+    return writing(() => removeFile(this.layout.listing(repository, key)));
+  }
+
+  /** The keys of the lists on record, in ASCII order. */
+  async listings(repository: QualifiedName): Promise<string[]> {
+    const names = await this.#names(this.layout.listings(repository));
+    return names.filter((name) => name.endsWith('.json')).map((name) => name.slice(0, -5));
+  }
+
+  /** Removes the repository's folders, those of which nothing is left. */
+  async prune(repository: QualifiedName): Promise<void> {
+    for (const folder of this.layout.foldersOf(repository)) {
+      // What is not empty, or not there, stays as it is.
+      await rmdir(folder).catch(() => undefined);
+    }
+    this.#walked = undefined;
+    this.#generation += 1;
   }
 
   /** Every repository with a tag or a member, in ASCII order; at most `walkLifetime` old. */
@@ -159,6 +190,16 @@ export class CatalogRecord {
       this.#walked = { names: new Set(names), until: Date.now() + this.#walkLifetime };
     }
     return names;
+  }
+
+  /** What lies in a folder, in ASCII order. */
+  async #names(folder: string): Promise<string[]> {
+    try {
+      return (await readdir(folder)).toSorted();
+    } catch (error) {
+      if (!isMissing(error)) this.#observer.error({ operation: 'record.list', error });
+      return [];
+    }
   }
 
   async #write(repository: QualifiedName, files: readonly AtomicFile[]): Promise<void> {

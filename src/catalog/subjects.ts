@@ -57,9 +57,10 @@ export function memberSubject(
     },
     keep: () => onRecord,
     load: () => record.member(repository, kind, digest),
-    save: async ({ at, value }) => {
-      if (value !== undefined) await record.putMembers(repository, kind, [value], at);
-    },
+    save: ({ at, value }) =>
+      value === undefined
+        ? record.deleteMember(repository, kind, digest)
+        : record.putMembers(repository, kind, [value], at),
   };
 }
 
@@ -72,9 +73,10 @@ export function listingSubject({ record, repository }: Place, key: string): Subj
       return { memory: minute, shared: weight > maxSharedListing ? 0 : day, weight };
     },
     load: () => record.listing(repository, key),
-    save: async ({ value }) => {
-      if (value !== undefined) await record.putListing(repository, key, value);
-    },
+    save: ({ value }) =>
+      value === undefined
+        ? record.deleteListing(repository, key)
+        : record.putListing(repository, key, value),
   };
 }
 

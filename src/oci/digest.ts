@@ -10,6 +10,9 @@ const hexLength = { sha256: 64, sha512: 128 } as const;
 /** A digest algorithm that Baleen can verify. */
 export type DigestAlgorithm = keyof typeof hexLength;
 
+/** All of them, in ASCII order. */
+export const digestAlgorithms = ['sha256', 'sha512'] as const satisfies readonly DigestAlgorithm[];
+
 const shape = /^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/;
 
 /** Whether the text is a well-formed digest of an algorithm that can be verified. */

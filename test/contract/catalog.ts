@@ -194,6 +194,49 @@ export function catalogContract(name: string, open: () => Promise<CatalogUnderTe
       expect(await catalog.listing(alpine, 'tags')).toEqual(listing);
     });
 
+    it('forgets members and listings for good, and leaves the others', async () => {
+      const members = ['a', 'b', 'c'].map((text) => ({
+        digest: digest(text),
+        mediaType: 'x/y',
+        size: 1,
+      }));
+      const [first, second, third] = members.map((member) => member.digest);
+      await catalog.link(alpine, 'blobs', members);
+      await catalog.link(alpine, 'manifests', members);
+      expect(await catalog.members(alpine, 'blobs')).toEqual([first, second, third].toSorted());
+      await catalog.unlink(alpine, 'blobs', [first!, second!]);
+      await catalog.putListing(alpine, 'tags', { value: ['a'], fetchedAt: 5 });
+      await catalog.putListing(alpine, 'other', { value: ['b'], fetchedAt: 5 });
+      expect(await catalog.listings(alpine)).toEqual(['other', 'tags']);
+      await catalog.deleteListing(alpine, 'tags');
+      for (const _ of ['now', 'after a restart']) {
+        expect(await catalog.linked(alpine, 'blobs', first!)).toBeUndefined();
+        expect(await catalog.linked(alpine, 'blobs', third!)).toEqual(members[2]);
+        expect(await catalog.members(alpine, 'blobs')).toEqual([third]);
+        expect(await catalog.members(alpine, 'manifests')).toHaveLength(3);
+        expect(await catalog.listing(alpine, 'tags')).toBeUndefined();
+        expect(await catalog.listings(alpine)).toEqual(['other']);
+        catalog = await test.reopen();
+      }
+      await catalog.link(alpine, 'blobs', [members[0]!]);
+      expect(await catalog.linked(alpine, 'blobs', first!)).toEqual(members[0]);
+    });
+
+    it('no longer lists a repository of which nothing is left', async () => {
+      const below = repository('docker.io', 'library/alpine/below');
+      await catalog.putTag(alpine, latest, tagRecord('a'));
+      await catalog.link(alpine, 'blobs', [{ digest: digest('a'), mediaType: 'x/y' }]);
+      await catalog.putTag(below, latest, tagRecord('a'));
+      await catalog.deleteTag(alpine, latest);
+      await catalog.prune(alpine);
+      expect(await catalog.repositories()).toEqual([alpine, below]);
+      await catalog.unlink(alpine, 'blobs', [digest('a')]);
+      await catalog.prune(alpine);
+      expect(await catalog.repositories()).toEqual([below]);
+      await catalog.putTag(alpine, latest, tagRecord('b'));
+      expect(await catalog.repositories()).toEqual([alpine, below]);
+    });
+
     it('remembers for a while what is absent, and can be told otherwise', async () => {
       await catalog.putAbsent(alpine, 'manifests/gone', 60_000);
       expect(await catalog.absent(alpine, 'manifests/gone')).toBe(true);
