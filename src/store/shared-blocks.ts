@@ -1,5 +1,6 @@
 import { largeBuffer, smallBuffer, type BufferPool } from '../lib/buffer-pool.ts';
 import type { Pace, Piece, PieceCallback, ReadAt } from './blob-reader.ts';
+import { ContentCutShort } from './damage.ts';
 
 /*
  * Blocks of one blob that several readers want at about the same time, as when a fleet pulls a new
@@ -115,7 +116,7 @@ export class SharedBlocks {
     this.#readAt(buffer, Math.min(max, buffer.length), position, (error, count) => {
       if (error !== null || count === 0) {
         this.#pool.give(buffer);
-        done(error ?? new Error('the content is shorter than it was'), undefined);
+        done(error ?? new ContentCutShort(), undefined);
         return;
       }
       done(null, {
@@ -153,8 +154,7 @@ export class SharedBlocks {
       const waiting = block.waiting ?? [];
       block.waiting = undefined;
       block.to += count;
-      const failure =
-        error ?? (count === 0 ? new Error('the content is shorter than it was') : null);
+      const failure = error ?? (count === 0 ? new ContentCutShort() : null);
       // Held meanwhile: whoever is told may release its piece, or leave and drop the block, at once.
       block.users++;
       for (const { position, max, done } of waiting) {

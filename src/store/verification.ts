@@ -1,0 +1,101 @@
+import { open, stat, type FileHandle } from 'node:fs/promises';
+import { setImmediate as turn } from 'node:timers/promises';
+import { isMissing } from '../lib/atomic-file.ts';
+import type { Pace } from '../lib/pace.ts';
+import { Digester, splitDigest, type Digest } from '../oci/digest.ts';
+import { isDamage } from './damage.ts';
+
+/** What a stored file turned out to be. */
+export type BlobVerdict =
+  | { readonly kind: 'good'; readonly size: number }
+  /** Its bytes are not those that its name promises. */
+  | {
+      readonly kind: 'wrong';
+      readonly size: number;
+      readonly actual: Digest;
+      readonly file: FileId;
+    }
+  /** The disk cannot give it back. */
+  | { readonly kind: 'damaged'; readonly error: Error; readonly file: FileId | undefined }
+  /** This process may not read it, or has no means to; it says nothing about the bytes. */
+  | { readonly kind: 'unreadable'; readonly error: Error }
+  /** Evicted, purged, or replaced by a blob that was verified when it came. */
+  | { readonly kind: 'gone' };
+
+/** Which file that is, whatever its name. */
+export type FileId = `${bigint}:${bigint}`;
+
+export interface VerificationOptions {
+  /** How fast files may be read. */
+  readonly pace: Pace;
+  /** Told of bytes as they are read. */
+  readonly onBytes: (count: number) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Bytes read and hashed at once: about half a millisecond in which nobody else has a turn. */
+const chunk = 256 * 1024;
+
+/**
+ * Hashes a stored file again. A blob that is replaced or removed meanwhile is no fault. Reads in
+ * small steps and lets everybody else have a turn in between.
+ * @throws only the signal's reason
+ */
+export async function verifyBlob(
+  path: string,
+  digest: Digest,
+  options: VerificationOptions,
+): Promise<BlobVerdict> {
+  let file: FileHandle | undefined;
+  let id: FileId | undefined;
+  try {
+    file = await open(path, 'r');
+    id = idOf(await file.stat({ bigint: true }));
+    const { actual, size } = await hash(file, digest, options);
+    if (actual === digest) return { kind: 'good', size };
+    const isStillThere = (await fileId(path)) === id;
+    return isStillThere ? { kind: 'wrong', size, actual, file: id } : { kind: 'gone' };
+  } catch (error) {
+    options.signal.throwIfAborted();
+    if (isMissing(error)) return { kind: 'gone' };
+    return isDamage(error)
+      ? { kind: 'damaged', error: error as Error, file: id }
+      : { kind: 'unreadable', error: error as Error };
+  } finally {
+    // It was only read: a failing close has nothing to lose.
+    await file?.close().catch(() => undefined);
+  }
+}
+
+/** Which file a path leads to; undefined where there is none. */
+export async function fileId(path: string): Promise<FileId | undefined> {
+  try {
+    return idOf(await stat(path, { bigint: true }));
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+function idOf({ dev, ino }: { readonly dev: bigint; readonly ino: bigint }): FileId {
+  return `${dev}:${ino}`;
+}
+
+async function hash(
+  file: FileHandle,
+  digest: Digest,
+  { pace, onBytes, signal }: VerificationOptions,
+): Promise<{ actual: Digest; size: number }> {
+  const digester = new Digester(splitDigest(digest).algorithm);
+  const buffer = Buffer.allocUnsafeSlow(chunk);
+  let size = 0;
+  for (;;) {
+    const { bytesRead } = await file.read(buffer, 0, chunk, size);
+    if (bytesRead === 0) return { actual: digester.digest(), size };
+    digester.update(buffer.subarray(0, bytesRead));
+    size += bytesRead;
+    onBytes(bytesRead);
+    await pace.take(bytesRead, signal);
+    await turn();
+  }
+}
