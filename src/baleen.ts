@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { createCatalog } from './catalog/create-catalog.ts';
 import { about } from './cli/about.ts';
@@ -8,6 +7,7 @@ import { watchDescriptors } from './cli/descriptor-watch.ts';
 import { createRemotes } from './cli/create-remotes.ts';
 import { LiveUpstreams } from './cli/live-upstreams.ts';
 import { Logging } from './cli/logging.ts';
+import { Maintenance } from './cli/maintenance.ts';
 import {
   createDoorObserver,
   createHttpObserver,
@@ -16,6 +16,7 @@ import {
 } from './cli/observers.ts';
 import { failureGrace, ProcessFailure, watchForFailures } from './cli/process-failures.ts';
 import { runProgram } from './cli/program.ts';
+import { redisOptions } from './cli/redis-options.ts';
 import { reloadSignal } from './cli/reload-signal.ts';
 import { Reloader } from './cli/reload.ts';
 import { Servers } from './cli/servers.ts';
@@ -83,6 +84,15 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
   });
   const { table } = upstreams;
   const cache = new ManifestCache(store, storage.manifest_cache);
+  const maintenance = new Maintenance({
+    config,
+    layout,
+    store,
+    catalog,
+    forget: (digest) => cache.forget(digest),
+    metrics,
+    logger,
+  });
   const fetcher = new ManifestFetcher({ catalog, cache, observer, signal });
   const manifests = new ManifestService({ catalog, cache, fetcher, observer, signal });
   metrics.observeStore(() => store.usage);
@@ -113,7 +123,7 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
         about: () => about(version, storage.directory),
         upstreams: () => Promise.resolve({ upstreams: upstreams.status() }),
       },
-      does: {},
+      does: maintenance.does,
     },
   });
 
@@ -134,6 +144,7 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
   reloads.onReceived(() => reloader.reload());
 
   void store.usage.count(startedAt, signal);
+  const scrub = maintenance.scrub(signal);
   const bound = servers.bound(config);
   if (log.format === 'pretty')
     process.stdout.write(banner(bound, { version, hostname: hostname() }));
@@ -162,22 +173,13 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
   await servers.registry.drain(grace);
   shutdown.abort();
   await downloads.stop();
+  await scrub;
   await upstreams.close();
   await catalog.close();
   await servers.operations?.drain(0);
   logger.info('stopped');
   await writer.close();
   if (hasFailed) throw reason;
-}
-
-function redisOptions({
-  catalog: { redis },
-}: Config): Parameters<typeof createCatalog>[0]['redis'] {
-  if (redis === undefined) return undefined;
-  const { url, password, password_file, key_prefix: keyPrefix, timeout } = redis;
-  const secret =
-    password_file === undefined ? password : readFileSync(password_file, 'utf8').trimEnd();
-  return { url, password: secret, keyPrefix, timeout };
 }
 
 /** Runs the command line, and ends the process. */

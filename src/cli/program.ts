@@ -6,6 +6,7 @@ import { CommandFailure, exitCodes, type CommandContext } from './context.ts';
 import { helpEpilogue } from './help.ts';
 import { addGlobalOptions } from './options.ts';
 import { addServeCommand } from './serve-command.ts';
+import { addVerifyCommand } from './verify-command.ts';
 
 /** The whole command line; it writes and exits only through the context and by throwing. */
 export function createProgram(context: CommandContext): Command {
@@ -21,6 +22,7 @@ export function createProgram(context: CommandContext): Command {
     .addHelpText('after', helpEpilogue);
   addGlobalOptions(program);
   addServeCommand(program, context);
+  addVerifyCommand(program, context);
   const config = program.command('config').description('check or print the configuration');
   addConfigCheck(config, context);
   addConfigPrint(config, context);

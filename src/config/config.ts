@@ -71,6 +71,10 @@ export interface StorageConfig {
   readonly continue_downloads: boolean;
   /** The age at which an abandoned partial download is removed. */
   readonly spool_ttl: number;
+  /** Every stored blob is hashed again about once in `interval` (0: never), at `rate` bytes a second at most. */
+  readonly scrub: { readonly interval: number; readonly rate: number };
+  /** Bytes of wrong files that are kept for a look; the oldest goes first. */
+  readonly quarantine_size: number;
 }
 
 export interface RedisConfig {

@@ -64,6 +64,13 @@ export function duration({ min = 0, max = 36_500 * day }: { min?: number; max?: 
   });
 }
 
+/** Milliseconds; 0 for `off`. */
+export function durationOrOff() {
+  return parsed('duration', 'a duration with its unit, such as 30d, or off', (text) =>
+    text === 'off' || text === 'false' ? 0 : parseDuration(text),
+  ).refine((value) => value <= 36_500 * day, { error: 'must be at most 36500d' });
+}
+
 /** Milliseconds that end up in a timer: never zero, which would mean "for ever" to many of them. */
 export function timeout() {
   return duration({ min: 1, max: day });

@@ -3,6 +3,7 @@ import { logLevels } from './config.ts';
 import {
   bytes,
   duration,
+  durationOrOff,
   file,
   flag,
   integer,
@@ -57,6 +58,11 @@ const operations = z.strictObject({
   listen: listenOrOff().prefault(defaultListen.operations),
 });
 
+const scrub = z.strictObject({
+  interval: durationOrOff().prefault('30d'),
+  rate: bytes({ min: KiB }).prefault('20MiB'),
+});
+
 const storage = z.strictObject({
   directory: path().prefault('./data'),
   max_size: bytes({ min: MiB }).optional(),
@@ -64,6 +70,8 @@ const storage = z.strictObject({
   send_buffers: bytes({ min: MiB }).prefault('32MiB'),
   continue_downloads: flag().prefault(true),
   spool_ttl: duration().prefault('7d'),
+  scrub: scrub.prefault({}),
+  quarantine_size: bytes({ min: 0 }).prefault('1GiB'),
 });
 
 const redis = z.strictObject({

@@ -25,6 +25,11 @@ export class ManifestCache {
     });
   }
 
+  /** Lets go of what is in memory. */
+  forget(digest: Digest): void {
+    this.#memory.delete(digest);
+  }
+
   /** What is in memory. */
   peek(digest: Digest, mediaType: string): StoredManifest | undefined {
     const found = this.#memory.get(digest);

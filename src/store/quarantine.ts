@@ -21,6 +21,8 @@ export interface QuarantineOptions {
 export class Quarantine {
   readonly folder: string;
   readonly #options: QuarantineOptions;
+  /** Milliseconds since the epoch: no two files get the same time, so that their order is clear. */
+  #last = 0;
 
   constructor(options: QuarantineOptions) {
     this.#options = options;
@@ -70,8 +72,9 @@ export class Quarantine {
 
   async #place(name: string): Promise<string> {
     await mkdir(this.folder, { recursive: true });
+    this.#last = Math.max(Date.now(), this.#last + 1);
     // No colons: some file systems and tools do not take them.
-    const time = new Date().toISOString().replaceAll(':', '');
+    const time = new Date(this.#last).toISOString().replaceAll(':', '');
     return join(this.folder, `${time}_${name}`);
   }
 

@@ -67,6 +67,16 @@ export async function verifyBlob(
   }
 }
 
+/** What is to be said of a blob that is not as it should be. */
+export function describeVerdict(
+  verdict: Exclude<BlobVerdict, { readonly kind: 'good' | 'gone' }>,
+): string {
+  if (verdict.kind !== 'wrong') return verdict.error.message;
+  return verdict.size === 0
+    ? 'the file is empty'
+    : `its ${verdict.size} bytes are those of ${verdict.actual}`;
+}
+
 /** Which file a path leads to; undefined where there is none. */
 export async function fileId(path: string): Promise<FileId | undefined> {
   try {
@@ -75,6 +85,12 @@ export async function fileId(path: string): Promise<FileId | undefined> {
     if (isMissing(error)) return undefined;
     throw error;
   }
+}
+
+/** Bytes of a file; undefined where there is none, or none that can be looked at. */
+export async function fileSize(path: string): Promise<number | undefined> {
+  const found = await stat(path).catch(() => undefined);
+  return found?.isFile() === true ? found.size : undefined;
 }
 
 function idOf({ dev, ino }: { readonly dev: bigint; readonly ino: bigint }): FileId {

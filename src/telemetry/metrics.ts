@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import { BoundedLabel } from './bounded-label.ts';
 import { RequestMetrics, type AnsweredRequest } from './request-metrics.ts';
+import { RepairMetrics } from './repair-metrics.ts';
 import { ServiceMetrics } from './service-metrics.ts';
 import type { UpstreamStatus } from '../upstream/upstream-status.ts';
 import { registerUpstreamGauges } from './upstream-gauges.ts';
@@ -10,6 +11,8 @@ import { UpstreamMetrics, type UpstreamRequest } from './upstream-metrics.ts';
 export class Metrics {
   /** What happens to the service as a whole. */
   readonly service: ServiceMetrics;
+  /** What is verified, and found wrong. */
+  readonly repair: RepairMetrics;
   readonly #register = new Registry();
   readonly #requests: RequestMetrics;
   readonly #upstream: UpstreamMetrics;
@@ -26,6 +29,7 @@ export class Metrics {
     const registers = [this.#register];
     collectDefaultMetrics({ register: this.#register });
     this.service = new ServiceMetrics(this.#register);
+    this.repair = new RepairMetrics(this.#register);
     this.#requests = new RequestMetrics(this.#register);
     this.#upstream = new UpstreamMetrics(this.#register);
     this.#downloads = new Counter({

@@ -203,7 +203,7 @@ export function catalogContract(name: string, open: () => Promise<CatalogUnderTe
       const [first, second, third] = members.map((member) => member.digest);
       await catalog.link(alpine, 'blobs', members);
       await catalog.link(alpine, 'manifests', members);
-      expect(await catalog.members(alpine, 'blobs')).toEqual([first, second, third].toSorted());
+      expect(await catalog.members(alpine, 'blobs')).toEqual([first!, second!, third!].toSorted());
       await catalog.unlink(alpine, 'blobs', [first!, second!]);
       await catalog.putListing(alpine, 'tags', { value: ['a'], fetchedAt: 5 });
       await catalog.putListing(alpine, 'other', { value: ['b'], fetchedAt: 5 });

@@ -1,0 +1,83 @@
+import type { Catalog } from '../catalog/catalog.ts';
+import type { Config } from '../config/config.ts';
+import type { OperationsApi } from '../http/operations-api.ts';
+import type { Digest } from '../oci/digest.ts';
+import { RegistryError } from '../oci/errors.ts';
+import { Verification } from '../registry/verify.ts';
+import type { DiskBlobStore } from '../store/disk-blob-store.ts';
+import type { Layout } from '../store/layout.ts';
+import { Quarantine } from '../store/quarantine.ts';
+import { Scrub } from '../store/scrub.ts';
+import { createWithdraw, type Withdraw } from '../store/withdraw.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { createScrubObserver, createWithdrawObserver } from '../telemetry/repair-observers.ts';
+import { verifyParameters } from './verify-parameters.ts';
+
+export interface MaintenanceOptions {
+  readonly config: Config;
+  readonly layout: Layout;
+  readonly store: DiskBlobStore;
+  readonly catalog: Catalog;
+  /** Lets go of what is held in memory. */
+  readonly forget: (digest: Digest) => void;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+}
+
+/** What keeps a running service's store right: the scrub, and what operators ask for. */
+export class Maintenance {
+  /** The one way out of service for a blob that is found wrong. */
+  readonly withdraw: Withdraw;
+  readonly #options: MaintenanceOptions;
+  readonly #quarantine: Quarantine;
+  #isVerifying = false;
+
+  constructor(options: MaintenanceOptions) {
+    const { config, layout, store, forget, metrics, logger } = options;
+    this.#options = options;
+    this.#quarantine = new Quarantine({
+      layout,
+      limit: config.storage.quarantine_size,
+      remove: (digest) => store.delete(digest),
+    });
+    this.withdraw = createWithdraw({
+      quarantine: this.#quarantine,
+      forget,
+      observer: createWithdrawObserver(metrics, logger),
+    });
+  }
+
+  /** What the operations API does. */
+  get does(): OperationsApi['does'] {
+    return { verify: (parameters, signal) => this.#verify(parameters, signal) };
+  }
+
+  /** Reads what is stored again and again, where that is wanted; settles when the signal says stop. */
+  async scrub(signal: AbortSignal): Promise<void> {
+    const { config, layout, store, metrics, logger } = this.#options;
+    const { interval, rate } = config.storage.scrub;
+    if (interval === 0) return;
+    const observer = createScrubObserver(metrics, logger);
+    const { usage } = store;
+    await new Scrub({ layout, interval, rate, usage, withdraw: this.withdraw, observer }).run(
+      signal,
+    );
+  }
+
+  async *#verify(given: object, signal: AbortSignal): AsyncGenerator {
+    const parameters = verifyParameters(given);
+    if (this.#isVerifying) {
+      throw new RegistryError('UNAVAILABLE', 'a verification is running already');
+    }
+    this.#isVerifying = true;
+    try {
+      const { layout, catalog } = this.#options;
+      const { withdraw } = this;
+      const quarantine = this.#quarantine;
+      yield* new Verification({ layout, catalog, quarantine, withdraw }, parameters, signal).run();
+    } finally {
+      this.#isVerifying = false;
+    }
+  }
+}

@@ -1,0 +1,66 @@
+import { stat } from 'node:fs/promises';
+import { createCatalog } from '../catalog/create-catalog.ts';
+import type { KeyvCatalog } from '../catalog/keyv-catalog.ts';
+import type { Config } from '../config/config.ts';
+import { removeFile } from '../lib/atomic-file.ts';
+import type { Digest } from '../oci/digest.ts';
+import { Layout } from '../store/layout.ts';
+import { Quarantine } from '../store/quarantine.ts';
+import { createWithdraw, type Withdraw } from '../store/withdraw.ts';
+import { CommandFailure, type CommandContext } from './context.ts';
+import { redisOptions } from './redis-options.ts';
+
+/** What a command needs to work on the data directory itself, where no Baleen runs that could. */
+export interface Workbench extends AsyncDisposable {
+  readonly layout: Layout;
+  readonly catalog: KeyvCatalog;
+  readonly quarantine: Quarantine;
+  readonly withdraw: Withdraw;
+  readonly remove: (digest: Digest) => Promise<boolean>;
+}
+
+/**
+ * Opens the data directory, in a way that does no harm to a service that runs on it all the same
+ * (its operations port may be off): nothing is cleaned up, every step stands alone.
+ * @throws CommandFailure where there is none
+ */
+export async function openWorkbench(
+  config: Config,
+  { stderr }: CommandContext,
+): Promise<Workbench> {
+  const { directory, quarantine_size: limit } = config.storage;
+  const layout = new Layout(directory);
+  if (!(await isDirectory(layout.root))) {
+    throw new CommandFailure(`there is no store in ${directory} (storage.directory, --data)`);
+  }
+  const catalog = await createCatalog({
+    directory: layout.root,
+    redis: redisOptions(config),
+    observer: {
+      error: ({ operation, error }) => stderr(`${operation}: ${String(error)}\n`),
+      up: () => undefined,
+    },
+  });
+  const remove = (digest: Digest): Promise<boolean> => removeFile(layout.blob(digest));
+  const quarantine = new Quarantine({ layout, limit, remove });
+  const withdraw = createWithdraw({
+    quarantine,
+    forget: () => undefined,
+    observer: {
+      quarantined: () => undefined,
+      notQuarantined: ({ digest }, error) => stderr(`${digest}: ${String(error)}\n`),
+    },
+  });
+  return {
+    layout,
+    catalog,
+    quarantine,
+    withdraw,
+    remove,
+    [Symbol.asyncDispose]: () => catalog.close(),
+  };
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isDirectory() === true;
+}

@@ -1,0 +1,26 @@
+import type { Catalog } from '../catalog/catalog.ts';
+import type { RecordPlace } from '../catalog/record-files.ts';
+
+/**
+ * Corrects a size on record that is not the one of what is stored: with a wrong one, content would
+ * be fetched again at every request.
+ * @param size bytes of the content, whose digest is right
+ */
+export async function mendRecord(
+  catalog: Catalog,
+  place: RecordPlace,
+  size: number,
+): Promise<void> {
+  const { repository, kind } = place;
+  if (kind === 'tag') {
+    const known = await catalog.tag(repository, place.tag);
+    if (known !== undefined) await catalog.putTag(repository, place.tag, { ...known, size });
+    return;
+  }
+  if (kind !== 'manifests' && kind !== 'blobs') return;
+  const known = await catalog.linked(repository, kind, place.digest);
+  if (known === undefined) return;
+  // What is there replaces no claim, and a claim nothing: it has to go first.
+  await catalog.unlink(repository, kind, [place.digest]);
+  await catalog.link(repository, kind, [{ ...known, size }]);
+}

@@ -1,0 +1,142 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { writeFileAtomic } from '../lib/atomic-file.ts';
+import { Pace } from '../lib/pace.ts';
+import type { Digest } from '../oci/digest.ts';
+import { walkBlobFiles } from './blob-files.ts';
+import type { Layout } from './layout.ts';
+import { dueIn, parsePass, weightOf, type ScrubPass } from './scrub-pass.ts';
+import { describeVerdict, verifyBlob } from './verification.ts';
+import type { Withdraw } from './withdraw.ts';
+
+export interface ScrubOptions {
+  readonly layout: Layout;
+  /** Milliseconds in which every blob is read about once. */
+  readonly interval: number;
+  /** Bytes a second that are read at most. */
+  readonly rate: number;
+  /** What is stored, as far as it is known. */
+  readonly usage: { readonly bytes: number; readonly blobs: number };
+  readonly withdraw: Withdraw;
+  readonly observer: ScrubObserver;
+}
+
+/** Told of what the scrub does. */
+export interface ScrubObserver {
+  /** Bytes were read and hashed. */
+  read(bytes: number): void;
+  /** A blob was read to its end. */
+  verified(): void;
+  /** A blob could not be read, or a folder not be listed; the scrub goes on. */
+  failed(name: string, error: unknown): void;
+  /** All blobs have been read. */
+  passEnded(at: number): void;
+}
+
+/** The longest wait before looking at the store's size again, in milliseconds. */
+const longestWait = 60_000;
+
+/** How often it is noted how far the pass has come, in milliseconds. */
+const noteInterval = 30_000;
+
+/**
+ * Reads every blob about once in the interval, behind all else: one file at a time, in small steps,
+ * no faster than the rate. What is wrong is taken out of service before anybody asks for it.
+ */
+export class Scrub {
+  readonly #options: ScrubOptions;
+  readonly #cursor: string;
+  readonly #pace: Pace;
+  #pass: ScrubPass = { startedAt: 0, after: '', done: 0 };
+  #notedAt = 0;
+
+  constructor(options: ScrubOptions) {
+    this.#options = options;
+    this.#cursor = join(options.layout.root, 'scrub.json');
+    this.#pace = new Pace(options.rate);
+  }
+
+  /** Runs until the signal says stop; never rejects. */
+  async run(signal: AbortSignal): Promise<void> {
+    const text = await readFile(this.#cursor, 'utf8').catch(() => '');
+    this.#pass = parsePass(text, Date.now()) ?? { startedAt: Date.now(), after: '', done: 0 };
+    while (!signal.aborted) {
+      try {
+        await this.#readOn(signal);
+        await this.#endPass(signal);
+      } catch (error) {
+        if (signal.aborted) break;
+        this.#options.observer.failed('blobs', error);
+        await delay(longestWait, undefined, { signal }).catch(() => undefined);
+      }
+    }
+    await this.#note(true);
+  }
+
+  async #readOn(signal: AbortSignal): Promise<void> {
+    for await (const { path, name, digest } of walkBlobFiles(
+      this.#options.layout.blobs,
+      this.#pass.after,
+    )) {
+      if (digest === undefined) continue;
+      await this.#untilDue(signal);
+      const size = await this.#verify(path, name, digest, signal);
+      const { startedAt, done } = this.#pass;
+      this.#pass = { startedAt, after: name, done: done + weightOf(size, 1) };
+      await this.#note(false);
+    }
+  }
+
+  /** Gives the bytes read. */
+  async #verify(path: string, name: string, digest: Digest, signal: AbortSignal): Promise<number> {
+    const { observer, withdraw } = this.#options;
+    let size = 0;
+    const onBytes = (count: number): void => {
+      size += count;
+      observer.read(count);
+    };
+    const verdict = await verifyBlob(path, digest, { pace: this.#pace, onBytes, signal });
+    if (verdict.kind === 'good' || verdict.kind === 'wrong') observer.verified();
+    if (verdict.kind === 'unreadable') observer.failed(name, verdict.error);
+    if (verdict.kind === 'wrong' || verdict.kind === 'damaged') {
+      const detail = describeVerdict(verdict);
+      await withdraw({ digest, finder: 'scrub', detail, file: verdict.file });
+    }
+    return size;
+  }
+
+  async #untilDue(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      signal.throwIfAborted();
+      const { interval, usage } = this.#options;
+      const total = weightOf(usage.bytes, usage.blobs);
+      const wait = dueIn(this.#pass, total, interval, Date.now());
+      if (wait === 0) return;
+      await delay(Math.min(wait, longestWait), undefined, { signal });
+    }
+  }
+
+  /** Tells that all is read, and waits for the time of the next pass. */
+  async #endPass(signal: AbortSignal): Promise<void> {
+    const { observer, interval } = this.#options;
+    observer.passEnded(Date.now());
+    const next = this.#pass.startedAt + interval;
+    while (Date.now() < next) {
+      await delay(Math.min(next - Date.now(), longestWait), undefined, { signal });
+    }
+    this.#pass = { startedAt: Date.now(), after: '', done: 0 };
+    await this.#note(true);
+  }
+
+  /** A failing disk costs no more than reading some blobs again after a restart. */
+  async #note(isUrgent: boolean): Promise<void> {
+    if (!isUrgent && Date.now() - this.#notedAt < noteInterval) return;
+    this.#notedAt = Date.now();
+    const { temporary } = this.#options.layout;
+    await writeFileAtomic(this.#cursor, `${JSON.stringify(this.#pass)}\n`, {
+      tmpDir: temporary,
+      durable: false,
+    }).catch(() => undefined);
+  }
+}
