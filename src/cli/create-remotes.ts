@@ -1,17 +1,13 @@
 import { readFileSync } from 'node:fs';
 import picomatch from 'picomatch';
-import type { Config, CredentialsConfig, UpstreamConfig } from '../config/config.ts';
+import type { Config, UpstreamConfig } from '../config/config.ts';
 import type { Tag } from '../oci/reference.ts';
 import type { RouteTableEntry } from '../registry/resolve-route.ts';
-import { CachedCredentials } from '../upstream/cached-credentials.ts';
-import { HelperCredentials } from '../upstream/credential-helper.ts';
-import { StaticCredentials, type CredentialSource } from '../upstream/credentials.ts';
-import { DockerConfigCredentials } from '../upstream/docker-config.ts';
 import type { UpstreamObserver } from '../upstream/observer.ts';
 import { OfflineUpstream } from '../upstream/offline-upstream.ts';
-import { PasswordFileCredentials } from '../upstream/password-file.ts';
 import { RegistryClient } from '../upstream/registry-client.ts';
 import type { Upstream } from '../upstream/upstream.ts';
+import { createCredentials } from './create-credentials.ts';
 
 /**
  * Builds every configured upstream, with its policy and its names. Opens no connection.
@@ -54,6 +50,13 @@ function createUpstream(
     name,
     urls: [config.url, ...config.mirrors],
     credentials: config.credentials && createCredentials(name, config.url, config.credentials),
+    breaker: {
+      failures: config.breaker.failures,
+      firstWait: config.breaker.first_wait,
+      longestWait: config.breaker.longest_wait,
+      longestRetryAfter: config.breaker.longest_retry_after,
+    },
+    thrift: config.rate_limit,
     realms: config.realms,
     timeouts: config.timeouts,
     ca: config.ca === undefined ? undefined : readFileSync(config.ca, 'utf8'),
@@ -62,25 +65,6 @@ function createUpstream(
     userAgent,
     observer,
   });
-}
-
-function createCredentials(
-  name: string,
-  url: string,
-  credentials: CredentialsConfig,
-): CredentialSource {
-  // What `docker login` and the helpers file Docker Hub's credentials under.
-  const server = name === 'docker.io' ? 'https://index.docker.io/v1/' : new URL(url).host;
-  if ('helper' in credentials) {
-    return new CachedCredentials(new HelperCredentials({ name: credentials.helper, server }));
-  }
-  if ('docker_config' in credentials) {
-    return new DockerConfigCredentials({ path: credentials.docker_config, registry: server });
-  }
-  if ('password_file' in credentials) {
-    return new PasswordFileCredentials(credentials.username, credentials.password_file);
-  }
-  return new StaticCredentials(credentials.username, credentials.password);
 }
 
 /** The first pattern that matches decides; matched once a tag, since tags are asked for by the thousand. */

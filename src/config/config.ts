@@ -96,7 +96,8 @@ export interface UpstreamConfig {
   readonly aliases: readonly string[];
   /** Values of the Host header that lead here. */
   readonly hosts: readonly string[];
-  readonly credentials?: CredentialsConfig | undefined;
+  /** One, or several that are used by what is left of their quota. */
+  readonly credentials?: CredentialsConfig | readonly CredentialsConfig[] | undefined;
   /** Origins of token servers, besides the registry's own, that may see the credentials. */
   readonly realms: readonly string[];
   /** Path of a PEM file, trusted besides the system's authorities. */
@@ -106,6 +107,8 @@ export interface UpstreamConfig {
   /** Connections at once to one origin. */
   readonly connections: number;
   readonly timeouts: TimeoutsConfig;
+  readonly breaker: BreakerConfig;
+  readonly rate_limit: RateLimitConfig;
   readonly tag_ttl: TagTtl;
   /** How long "there is no such thing" is remembered. */
   readonly negative_ttl: number;
@@ -141,6 +144,28 @@ export interface TimeoutsConfig {
   /** A broken transfer that gets no further, before it is given up. */
   readonly resume: number;
 }
+
+/** When a URL that fails, or a credential that is limited, is left alone, and for how long. */
+export interface BreakerConfig {
+  /** In a row. */
+  readonly failures: number;
+  readonly first_wait: number;
+  /** Each wait is twice as long as the last, up to this. */
+  readonly longest_wait: number;
+  /** The most that a `Retry-After` is heeded. */
+  readonly longest_retry_after: number;
+}
+
+/** How an upstream's quota is kept for what is not cached. */
+export interface RateLimitConfig {
+  /** Under which remainder tags are checked less often. */
+  readonly floor: FloorConfig;
+  /** By how much. */
+  readonly stretch: number;
+}
+
+/** A part of the limit, from 0 to 1, or a number of requests. */
+export type FloorConfig = { readonly share: number } | { readonly count: number };
 
 /** How long a tag is served without asking the upstream: by the first glob that matches, else the default. */
 export interface TagTtl {

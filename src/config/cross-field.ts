@@ -101,10 +101,15 @@ function claimFaults(upstreams: Mapping): Fault[] {
 }
 
 function credentialsFaults(name: string, entry: Mapping): Fault[] {
-  const given = asMapping(entry['credentials']);
-  if (entry['credentials'] !== given) return [];
-  const message = credentialsFault(new Set(Object.keys(given)));
-  return message === undefined ? [] : [{ path: ['upstreams', name, 'credentials'], message }];
+  const { credentials } = entry;
+  const path = ['upstreams', name, 'credentials'];
+  const list: unknown[] = Array.isArray(credentials) ? credentials : [credentials];
+  return list.flatMap((given, index) => {
+    if (given !== asMapping(given)) return [];
+    const message = credentialsFault(new Set(Object.keys(given)));
+    if (message === undefined) return [];
+    return [{ path: Array.isArray(credentials) ? [...path, index] : path, message }];
+  });
 }
 
 function credentialsFault(keys: ReadonlySet<string>): string | undefined {

@@ -7,7 +7,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** A value from outside the file, and what to call its origin in a fault. */
 export interface Override {
-  readonly path: readonly string[];
+  readonly path: ConfigPath;
   readonly value: unknown;
   /** A variable's or an option's name. */
   readonly source: string;
@@ -65,7 +65,7 @@ export function readEnvironment(
 }
 
 interface Setting {
-  readonly path: readonly string[];
+  readonly path: ConfigPath;
   readonly node: SchemaNode;
 }
 
@@ -102,7 +102,7 @@ export function applyOverride(root: Record<string, unknown>, { path, value }: Ov
   for (const key of path.slice(0, -1)) {
     const next = Object.hasOwn(mapping, key) ? mapping[key] : undefined;
     // A scalar where a mapping belongs is a fault of the file: left for validation to report.
-    if (next !== undefined && next !== asMapping(next)) return;
+    if (next !== undefined && next !== asMapping(next) && !Array.isArray(next)) return;
     const child = (next ?? {}) as Record<string, unknown>;
     mapping[key] = child;
     mapping = child;

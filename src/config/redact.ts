@@ -1,7 +1,8 @@
 import { stringify } from 'yaml';
 import { formatByteSize } from '../lib/byte-size.ts';
 import { formatDuration } from '../lib/duration.ts';
-import type { Config, Listen, TagTtl } from './config.ts';
+import type { Config, FloorConfig, Listen, TagTtl } from './config.ts';
+import { formatFloor } from './floor.ts';
 import { formatListen } from './listen.ts';
 import type { Kind } from './scalars.ts';
 import { asMapping, childrenOf, isBranch, schemaTree, type SchemaNode } from './schema-tree.ts';
@@ -17,6 +18,7 @@ export function printConfig(config: Config): string {
 function describe(value: unknown, node: SchemaNode): unknown {
   if (isBranch(node)) {
     if (value === undefined) return undefined;
+    if (Array.isArray(value)) return value.map((item) => describe(item, node.items ?? {}));
     const mapping = asMapping(value);
     const children = childrenOf(node, Object.keys(mapping))
       .map(([key, child]) => [key, describe(mapping[key], child)] as const)
@@ -41,6 +43,8 @@ function format(kind: Kind, value: unknown): unknown {
       return formatListen(value as Listen);
     case 'tag_ttl':
       return formatTagTtl(value as TagTtl);
+    case 'floor':
+      return formatFloor(value as FloorConfig);
     case 'url':
       return redactUrl(value as string);
     case 'secret':

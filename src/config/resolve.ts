@@ -1,4 +1,4 @@
-import type { Config, CredentialsConfig, UpstreamConfig } from './config.ts';
+import type { Config, UpstreamConfig } from './config.ts';
 import type { ParsedConfig } from './schema.ts';
 import { builtInAliases, defaultUrl } from './well-known.ts';
 
@@ -33,7 +33,7 @@ function resolveUpstream(name: string, entry: ParsedUpstream, offline: boolean):
       (alias) => alias !== name,
     ),
     // Cross-field rules have seen to it that the keys of exactly one way are there.
-    credentials: entry.credentials as CredentialsConfig | undefined,
+    credentials: entry.credentials as UpstreamConfig['credentials'],
     offline: offline || entry.offline,
   };
 }

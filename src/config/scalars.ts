@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { formatByteSize, parseByteSize } from '../lib/byte-size.ts';
 import { formatDuration, parseDuration } from '../lib/duration.ts';
 import type { Listen } from './config.ts';
+import { parseFloor } from './floor.ts';
 import { parseListen } from './listen.ts';
 import { trimUrl, urlFault } from './url.ts';
 
@@ -20,6 +21,7 @@ export type Kind =
   | 'listen_or_off'
   | 'upstream_or_none'
   | 'tag_ttl'
+  | 'floor'
   | 'url'
   | 'secret'
   | 'file';
@@ -161,6 +163,11 @@ export function integer(min: number, max: number) {
     .union([z.number(), z.string().regex(/^\d{1,9}$/, message)], { error: message })
     .transform(Number)
     .refine((value) => Number.isInteger(value) && value >= min && value <= max, { error: message });
+}
+
+/** A share of a limit, or a number of requests. */
+export function floor() {
+  return parsed('floor', 'a share such as 10%, or a number of requests', parseFloor);
 }
 
 /** A registry's host, with its port where there is one, in lower case. */

@@ -37,11 +37,20 @@ export function isBranch(node: SchemaNode): boolean {
   return node.properties !== undefined || typeof node.additionalProperties === 'object';
 }
 
+/** The node of a list's elements, where a list may stand in the place of a mapping. */
+function elementsOf(node: SchemaNode, value: unknown): SchemaNode | undefined {
+  return node.properties !== undefined && Array.isArray(value) ? node.items : undefined;
+}
+
 /** The node at a path, or undefined where the schema has none. */
 export function nodeAt(path: ConfigPath): SchemaNode | undefined {
   let node: SchemaNode | undefined = schemaTree;
   for (const key of path) {
-    if (node === undefined || typeof key === 'number') return undefined;
+    if (node === undefined) return undefined;
+    if (typeof key === 'number') {
+      node = node.items;
+      continue;
+    }
     const name: string = key;
     node = childrenOf(node, [name]).find(([child]) => child === name)?.[1];
   }
@@ -51,10 +60,17 @@ export function nodeAt(path: ConfigPath): SchemaNode | undefined {
 /** Calls back for every leaf, with the value the tree holds there, also where that is undefined. */
 export function forEachLeaf(
   values: unknown,
-  visit: (path: readonly string[], value: unknown, node: SchemaNode) => void,
+  visit: (path: ConfigPath, value: unknown, node: SchemaNode) => void,
   node: SchemaNode = schemaTree,
-  path: readonly string[] = [],
+  path: ConfigPath = [],
 ): void {
+  const element = elementsOf(node, values);
+  if (element !== undefined) {
+    for (const [index, value] of (values as unknown[]).entries()) {
+      forEachLeaf(value, visit, element, [...path, index]);
+    }
+    return;
+  }
   if (!isBranch(node)) {
     visit(path, values, node);
     return;

@@ -4,6 +4,7 @@ import type { TagTtl } from './config.ts';
 import {
   duration,
   file,
+  floor,
   flag,
   glob,
   host,
@@ -41,6 +42,46 @@ const credentials = z.strictObject({
     )
     .optional(),
   docker_config: file().optional(),
+});
+
+/** One mapping, or a list of them: kept as it was given. */
+const oneOrMoreCredentials = z
+  .unknown()
+  .transform((value, context) => {
+    if (value === undefined) return undefined;
+    const schema = Array.isArray(value)
+      ? z.array(credentials).min(1, 'must not be empty: leave it out')
+      : credentials;
+    const result = schema.safeParse(value);
+    if (result.success) return result.data;
+    for (const issue of result.error.issues) {
+      context.issues.push({ ...issue, input: value } as z.core.$ZodRawIssue);
+    }
+    return z.NEVER;
+  })
+  .meta(mappingOrList(credentials));
+
+/** What zod cannot tell of a transform: that it takes this mapping, or a list of them. */
+function mappingOrList(schema: z.ZodType): { properties?: unknown; items: unknown } {
+  const { properties } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+  return { properties, items: { properties } };
+}
+
+const breaker = z
+  .strictObject({
+    failures: integer(1, 1000).prefault(3),
+    first_wait: timeout().prefault('1s'),
+    longest_wait: timeout().prefault('1m'),
+    longest_retry_after: timeout().prefault('1h'),
+  })
+  .refine(({ first_wait, longest_wait }) => first_wait <= longest_wait, {
+    path: ['longest_wait'],
+    error: 'must not be shorter than first_wait',
+  });
+
+const rateLimit = z.strictObject({
+  floor: floor().prefault('10%'),
+  stretch: integer(1, 1000).prefault(10),
 });
 
 const timeouts = z.strictObject({
@@ -84,12 +125,14 @@ export const upstreamSchema = z.strictObject({
   mirrors: z.array(url(web)).prefault([]),
   aliases: z.array(host()).prefault([]),
   hosts: z.array(host()).prefault([]),
-  credentials: credentials.optional(),
+  credentials: oneOrMoreCredentials.optional(),
   realms: z.array(origin()).prefault([]),
   ca: file().optional(),
   proxy: url(['http', 'https'], { credentials: true }).optional(),
   connections: integer(1, 4096).prefault(64),
   timeouts: timeouts.prefault({}),
+  breaker: breaker.prefault({}),
+  rate_limit: rateLimit.prefault({}),
   tag_ttl: tagTtl.prefault(defaultTagTtl),
   negative_ttl: duration().prefault('10s'),
   stale_if_error: duration().prefault('30d'),

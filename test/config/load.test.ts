@@ -209,6 +209,41 @@ log: [5]
       /credentials: needs username and password/,
     ],
     [
+      'an empty list of credentials',
+      'upstreams: { a.b: { credentials: [] } }',
+      /credentials: must not be empty/,
+    ],
+    [
+      'one of several credentials that is empty',
+      'upstreams: { a.b: { credentials: [{ helper: x }, {}] } }',
+      /credentials\[1\]: needs username and password/,
+    ],
+    [
+      'an unknown key in one of several credentials',
+      'upstreams: { a.b: { credentials: [{ helper: x }, { helper: y, usrname: z }] } }',
+      /credentials\[1\]\.usrname: unknown key.*username/,
+    ],
+    [
+      'a file that is not there in one of several credentials',
+      'upstreams: { a.b: { credentials: [{ docker_config: /no/such }] } }',
+      /credentials\[0\]\.docker_config: there is no such file/,
+    ],
+    [
+      'credentials that are text',
+      'upstreams: { a.b: { credentials: hunter2 } }',
+      /credentials: expected a mapping/,
+    ],
+    [
+      'a floor above all',
+      'upstreams: { a.b: { rate_limit: { floor: 101% } } }',
+      /floor: expected a share such as 10%/,
+    ],
+    [
+      'a longest wait that is shorter than the first',
+      'upstreams: { a.b: { breaker: { first_wait: 5s, longest_wait: 1s } } }',
+      /longest_wait: must not be shorter than first_wait/,
+    ],
+    [
       'a username alone',
       'upstreams: { a.b: { credentials: { username: x } } }',
       /credentials: a username needs password/,

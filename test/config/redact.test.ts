@@ -88,12 +88,14 @@ upstreams:
     credentials: { username: me, password: hunter2 }
     proxy: http://me:hunter2@proxy:3128
   b.example: { proxy: "http://hunter2@proxy:3128" }
+  d.example: { credentials: [{ username: you, password: hunter2 }, { helper: pass }] }
   c.example: { credentials: { username: me, password_file: ${file} } }
 `),
     );
     expect(text).not.toContain('hunter2');
     expect(text).toContain('url: rediss://user:***@h:6379/1');
     expect(text).toContain(`password_file: ${file}`);
+    expect(text).toMatch(/credentials:\n +- username: you\n +password: "?\*\*\*/);
     const again = load(text);
     expect(again.upstreams['a.example']?.credentials).toEqual({ username: 'me', password: '***' });
     expect(load(printConfig(again))).toEqual(again);
