@@ -1,5 +1,6 @@
 import type { TagRecord } from '../catalog/catalog.ts';
 import { isRegistryError, toRegistryError, type RegistryError } from '../oci/errors.ts';
+import type { Thrift } from '../upstream/thrift.ts';
 import type { FreshnessPolicy } from './remote.ts';
 
 /** A time further ahead of the clock than this, in milliseconds, means that the clock was set back. */
@@ -11,6 +12,23 @@ const maxClockSkew = 5_000;
  */
 export function freshFor(confirmedAt: number, ttl: number, now: number): number {
   return confirmedAt > now + maxClockSkew ? 0 : confirmedAt + ttl - now;
+}
+
+/**
+ * Milliseconds for which a tag's check is put off to spare the upstream's quota; zero or less where
+ * it is due. Only a tag that might be served stale anyway is spared, and no longer than that.
+ */
+export function sparedFor(
+  confirmedAt: number,
+  ttl: number,
+  thrift: Thrift,
+  staleIfError: number,
+  now: number,
+): number {
+  if (thrift.stretch === 1 || confirmedAt > now + maxClockSkew) return 0;
+  // A product of nothing and infinity is no number.
+  const stretched = thrift.stretch === Infinity ? Infinity : ttl * thrift.stretch;
+  return Math.min(confirmedAt + Math.min(stretched, staleIfError), thrift.until) - now;
 }
 
 /** What to do with a cached tag whose check failed. */

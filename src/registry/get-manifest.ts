@@ -4,7 +4,7 @@ import type { Digest } from '../oci/digest.ts';
 import { isRegistryError, RegistryError, toRegistryError } from '../oci/errors.ts';
 import { isDigestReference, type Reference, type Tag } from '../oci/reference.ts';
 import { noteAbsence, refuseIfAbsent } from './absence.ts';
-import { cannotBeAsked, freshFor, onFailedCheck } from './freshness.ts';
+import { cannotBeAsked, freshFor, onFailedCheck, sparedFor } from './freshness.ts';
 import type { ManifestCache, StoredManifest } from './manifest-cache.ts';
 import { hit, type Outcome } from './outcome.ts';
 import type { Route } from './resolve-route.ts';
@@ -94,9 +94,17 @@ export class ManifestService {
     const record = await catalog.tag(route.key, tag);
     const { policy } = route.remote;
     if (record !== undefined) {
-      const fresh = freshFor(record.checkedAt, policy.tagTtl(tag), Date.now());
+      const ttl = policy.tagTtl(tag);
+      const now = Date.now();
+      const fresh = freshFor(record.checkedAt, ttl, now);
       if (fresh > 0) {
         return this.#ofRecord(route, record, { kind: 'hit', ttl: Math.ceil(fresh / 1000) });
+      }
+      // A hit as well: by the configuration it is good for longer while quota is short.
+      const { thrift } = route.remote.upstream;
+      const spared = sparedFor(record.checkedAt, ttl, thrift, policy.staleIfError, now);
+      if (spared > 0) {
+        return this.#ofRecord(route, record, { kind: 'hit', ttl: Math.ceil(spared / 1000) });
       }
       const checked = await this.#checked(route, tag, record);
       if (checked !== undefined) return checked;

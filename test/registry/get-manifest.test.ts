@@ -5,6 +5,7 @@ import { RegistryError } from '../../src/oci/errors.ts';
 import { mediaTypes } from '../../src/oci/media-type.ts';
 import { parseReference } from '../../src/oci/reference.ts';
 import type { FreshnessPolicy } from '../../src/registry/remote.ts';
+import { noThrift } from '../../src/upstream/thrift.ts';
 import { createScaffold, type Scaffold } from '../support/scaffold.ts';
 
 const app = 'team/app';
@@ -173,6 +174,22 @@ describe('a tag that is due for a check', () => {
     expect(answer.bytes.equals(bytes)).toBe(true);
     expect(answer.outcome.kind).toBe('revalidated');
     expect(notStored).toEqual([failure]);
+  });
+
+  it('is a hit without a check while nothing is left of the quota, and what is missing is fetched', async () => {
+    const { hub } = scaffold;
+    hub.addManifest(app, 'latest', image('one'));
+    const other = hub.addManifest(app, 'other', image('other'));
+    await get(app);
+    hub.calls.length = 0;
+    hub.thrift = { stretch: Infinity, until: Date.now() + 30_000, remaining: 0 };
+    for (let times = 0; times < 3; times++) {
+      expect((await get(app)).outcome).toMatchObject({ kind: 'hit', ttl: 30 });
+    }
+    expect(hub.calls).toEqual([]);
+    expect((await get(app, parseReference('other'))).digest).toBe(other.digest);
+    hub.thrift = noThrift;
+    expect((await get(app)).outcome.kind).toBe('revalidated');
   });
 
   it('is gone where the upstream says so', async () => {

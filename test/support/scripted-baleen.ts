@@ -7,12 +7,15 @@ export function dockerHubScripted(
   overrides: Readonly<Record<string, unknown>> = {},
 ): Settings {
   const { token, basic } = upstream.options;
-  const [username, password] = (token?.credentials ?? basic ?? '').split(':');
+  const logins = [token?.credentials ?? basic ?? []].flat().map((login) => {
+    const [username, password] = login.split(':');
+    return { username, password };
+  });
   return {
     upstreams: {
       'docker.io': {
         url: upstream.url,
-        ...(password !== undefined && { credentials: { username, password } }),
+        ...(logins.length > 0 && { credentials: logins.length > 1 ? logins : logins[0] }),
         timeouts: {
           connect: '1s',
           headers: '1s',

@@ -20,8 +20,8 @@ import { TokenServer, type TokenOptions } from './scripted/token-server.ts';
 export interface ScriptedOptions {
   /** Bearer tokens from a server on its own origin are demanded. */
   readonly token?: TokenOptions;
-  /** `user:password` demanded by Basic authentication. */
-  readonly basic?: string;
+  /** `user:password`, or several of them, demanded by Basic authentication. */
+  readonly basic?: string | readonly string[];
   /** Blobs are answered with 307 to another origin. */
   readonly cdn?: CdnOptions;
   /** Whether ETag is sent and If-Range honoured; true. */
@@ -169,8 +169,8 @@ export class ScriptedUpstream implements AsyncDisposable {
   #challenge(authorization: string | undefined, name: string | undefined): string | undefined {
     const { basic } = this.options;
     if (basic !== undefined) {
-      const expected = `Basic ${Buffer.from(basic).toString('base64')}`;
-      return authorization === expected ? undefined : 'Basic realm="Reef"';
+      const given = Buffer.from(authorization?.replace(/^Basic /, '') ?? '', 'base64').toString();
+      return [basic].flat().includes(given) ? undefined : 'Basic realm="Reef"';
     }
     if (this.tokens === undefined || this.tokens.allows(authorization, name)) return undefined;
     return this.tokens.challenge(name);

@@ -11,6 +11,8 @@ export interface Fault {
     readonly headers?: Readonly<Record<string, string>>;
     readonly body?: string;
   };
+  /** Sent besides the content's own. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** Milliseconds before the headers. */
   readonly delay?: number;
   /** Waited for before the headers. */
@@ -75,6 +77,7 @@ export async function interfere(answer: ServerResponse, fault: Fault): Promise<b
     answer.destroy();
     return true;
   }
+  for (const [name, value] of Object.entries(fault.headers ?? {})) answer.setHeader(name, value);
   if (fault.instead === undefined) return false;
   const { status, headers, body = '' } = fault.instead;
   answer.writeHead(status, { 'content-length': Buffer.byteLength(body), ...headers }).end(body);
