@@ -87,6 +87,11 @@ export class HttpServer {
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {
       open.add(request.socket, response);
     });
+    // RFC 9110, section 10.1.1: who expects what nobody knows may be answered as if there were no such
+    // header. Node's own 417 has no body, and no log line.
+    server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+      server.emit('request', request, response);
+    });
     server.on('clientError', (error, socket) => {
       // In the middle of an answer, another one would be taken for a part of its body.
       if (open.has(socket)) socket.destroy();

@@ -30,6 +30,14 @@ async function listen(
   return server;
 }
 
+describe('a request', () => {
+  it('that expects what nobody knows is answered as if it did not', async () => {
+    const server = await listen((_request, response) => void response.end('as ever'));
+    const { status, body } = await rawGet(server.port, '/', ['Expect: 200-maybe']);
+    expect([status, body]).toEqual([200, expect.stringContaining('as ever')]);
+  });
+});
+
 describe('an answer under way', () => {
   const head = 'GET / HTTP/1.1\r\nHost: x\r\n';
   const half = 'half of it';
