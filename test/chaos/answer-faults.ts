@@ -1,6 +1,6 @@
 import type { Fault, FaultRule } from '../support/scripted/fault.ts';
 import type { RequestKind } from '../support/request-kind.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../support/random.ts';
 import type { FaultKind } from './schedule.ts';
 
 /** How the answers of an upstream go wrong for a while. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { digestOf } from '../../src/oci/digest.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { Puller } from './puller.ts';
-import { Random } from './random.ts';
+import { Random } from '../support/random.ts';
 import { footprint, type Footprint } from './sampler.ts';
 import type { World } from './world.ts';
 

@@ -1,6 +1,6 @@
 import type { Digest } from '../../src/oci/digest.ts';
 import { imageOf, indexOf, layerOf, type Content, type Image } from '../support/images.ts';
-import { Random } from './random.ts';
+import { Random } from '../support/random.ts';
 
 /** A tag that moves between images, and all that it ever pointed to. */
 export interface MovingTag {

@@ -3,7 +3,7 @@ import type { Content } from '../support/images.ts';
 import type { Ask, Outcome } from './client.ts';
 import type { MovingTag } from './content.ts';
 import { judge, type Expectation } from './judge.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../support/random.ts';
 import type { World } from './world.ts';
 
 /** Milliseconds for which a 401, 403 or full disk explains answers after its end. */

@@ -3,7 +3,7 @@ import { Skopeo } from '../support/clients/skopeo.ts';
 import { provide } from '../support/debian.ts';
 import { inspectCalm, pullEverything } from './calm.ts';
 import { Puller } from './puller.ts';
-import { Random } from './random.ts';
+import { Random } from '../support/random.ts';
 import { footprint, sample } from './sampler.ts';
 import { scheduleOf } from './schedule.ts';
 import { Storm } from './storm.ts';

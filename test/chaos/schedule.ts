@@ -1,4 +1,4 @@
-import { Random } from './random.ts';
+import { Random } from '../support/random.ts';
 
 /** Everything that can happen, and the lane in which one such thing has to end before the next begins. */
 const lanes = {

@@ -3,7 +3,7 @@ import type { Skopeo } from '../support/clients/skopeo.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { answerFault, rulesOf } from './answer-faults.ts';
 import { Puller } from './puller.ts';
-import { Random } from './random.ts';
+import { Random } from '../support/random.ts';
 import { laneOf, type FaultKind, type ScheduledFault } from './schedule.ts';
 import type { World } from './world.ts';
 
