@@ -12,13 +12,17 @@ const link = /<([^>]*)>((?:\s*;\s*[\w!#$&+\-.^`|~*]+\s*=\s*(?:"[^"]*"|[^\s;,"]*)
 export function nextPage(from: URL, header: string | string[] | undefined): URL | undefined {
   for (const [, target = '', params = ''] of [header ?? []].flat().join(', ').matchAll(link)) {
     if (!/;\s*rel\s*=\s*(?:"(?:[^"]*\s)?next(?:\s[^"]*)?"|next(?![^\s;]))/i.test(params)) continue;
-    if (!URL.canParse(target, from.href)) continue;
-    const to = new URL(target, from);
+    const to = URL.parse(target, from.href);
+    if (to === null) continue;
     if (to.hostname !== from.hostname) {
       throw new RegistryError('UPSTREAM_INVALID', `${redactUrl(from)}: its next page is elsewhere`);
     }
     // Registries behind a proxy that ends TLS name themselves with http: or an inner port.
-    return new URL(`${to.pathname}${to.search}`, from.origin);
+    const next = new URL(from.origin);
+    // Set, not parsed again: a path that begins with two slashes would be taken for another host.
+    next.pathname = to.pathname;
+    next.search = to.search;
+    return next;
   }
   return undefined;
 }

@@ -55,10 +55,8 @@ export async function follow(
  * @throws RegistryError UPSTREAM_INVALID
  */
 export function nextHop(from: URL, location: string | undefined): URL {
-  if (location === undefined || !URL.canParse(location, from.href)) {
-    throw invalid(from, 'its redirect leads nowhere');
-  }
-  const to = new URL(location, from);
+  const to = location === undefined ? null : URL.parse(location, from.href);
+  if (to === null) throw invalid(from, 'its redirect leads nowhere');
   if (to.protocol !== 'https:' && !(to.protocol === 'http:' && from.protocol === 'http:')) {
     throw invalid(from, `its redirect leads from ${from.protocol} to ${to.protocol}`);
   }

@@ -13,7 +13,7 @@ export interface RegistryUrl {
  * @throws TypeError: not http(s), or with a user, password, query or fragment
  */
 export function parseRegistryUrl(text: string): RegistryUrl {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const url = URL.parse(text);
   if (url?.protocol !== 'https:' && url?.protocol !== 'http:') {
     throw new TypeError('a registry needs an https:// or http:// URL');
   }
@@ -25,8 +25,10 @@ export function parseRegistryUrl(text: string): RegistryUrl {
   }
   const path = url.pathname.replace(/\/+$/, '');
   const [, before = path, after = ''] = /^(.*?)\/v2(?:\/(.*))?$/.exec(path) ?? [];
+  // Set, not parsed again: a path that begins with two slashes would be taken for another host.
+  url.pathname = `${before}/v2/`;
   return {
-    root: new URL(`${before}/v2/`, url.origin),
+    root: url,
     prefix: after === '' ? '' : `${after}/`,
   };
 }

@@ -9,6 +9,7 @@ describe('nextPage', () => {
     ['</x>; rel=prev, </y?a=1,2>; foo="bar"; rel="last next"', '/y?a=1,2'],
     ['<?n=2&last=b>;rel=next', '/v2/a/tags/list?n=2&last=b'],
     ['<http://reef.test:8080/y>; rel="next"', '/y'],
+    ['<http://reef.test//evil.test/y>; rel="next"', '//evil.test/y'],
     ['</x>; rel="prev"', undefined],
     ['</x>; rel="nextish"', undefined],
     ['nonsense', undefined],

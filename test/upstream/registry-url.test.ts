@@ -9,6 +9,7 @@ describe('parseRegistryUrl', () => {
     ['https://reef.test/v2', 'https://reef.test/v2/', ''],
     ['https://reef.test/v2/hub/', 'https://reef.test/v2/', 'hub/'],
     ['https://reef.test/a/v2/hub/x', 'https://reef.test/a/v2/', 'hub/x/'],
+    ['https://reef.test//elsewhere.test', 'https://reef.test//elsewhere.test/v2/', ''],
     ['https://reef.test/v2ray', 'https://reef.test/v2ray/v2/', ''],
   ])('reads %s', (text, root, prefix) => {
     const url = parseRegistryUrl(text);
