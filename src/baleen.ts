@@ -21,6 +21,8 @@ import { reloadSignal } from './cli/reload-signal.ts';
 import { Reloader } from './cli/reload.ts';
 import { Servers } from './cli/servers.ts';
 import { explainStartFailure } from './cli/start-failure.ts';
+import { gatherStats } from './cli/stats.ts';
+import { collectGarbage, evictionPolicy } from './cli/store.ts';
 import { stopSignal } from './cli/stop-signal.ts';
 import { readVersion } from './cli/version.ts';
 import type { Config } from './config/config.ts';
@@ -37,9 +39,14 @@ import { listRepositories } from './registry/list-repositories.ts';
 import { TagListService } from './registry/list-tags.ts';
 import { ManifestCache } from './registry/manifest-cache.ts';
 import { DiskBlobStore } from './store/disk-blob-store.ts';
+import { startHousekeeping } from './store/housekeeping.ts';
 import { Layout } from './store/layout.ts';
 import { Metrics } from './telemetry/metrics.ts';
-import { createCatalogObserver, createUpstreamObserver } from './telemetry/observers.ts';
+import {
+  createCatalogObserver,
+  createStoreObserver,
+  createUpstreamObserver,
+} from './telemetry/observers.ts';
 
 const version = readVersion();
 
@@ -61,7 +68,13 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
 
   const pool = new BufferPool(storage.send_buffers);
   const layout = new Layout(storage.directory);
-  const store = await DiskBlobStore.open(layout, pool, storage.spool_ttl);
+  const eviction = evictionPolicy(config);
+  const store = await DiskBlobStore.open({
+    layout,
+    pool,
+    eviction,
+    observer: createStoreObserver(metrics.store, logger),
+  });
   const catalog = await createCatalog({
     directory: layout.root,
     redis: redisOptions(config),
@@ -95,7 +108,12 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
   });
   const fetcher = new ManifestFetcher({ catalog, cache, observer, signal });
   const manifests = new ManifestService({ catalog, cache, fetcher, observer, signal });
-  metrics.observeStore(() => store.usage);
+  metrics.store.observe(() => ({
+    bytes: store.usage.bytes,
+    blobs: store.usage.blobs,
+    spooled: store.spools.bytes,
+    limit: storage.max_size,
+  }));
   metrics.observeDownloads(() => downloads);
   metrics.observeUpstreams(() => upstreams.status());
 
@@ -113,6 +131,7 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
     readiness: () => ({
       serving: stop.signal.aborted ? 'failing' : 'ok',
       catalog: catalog.cacheUp ? 'ok' : 'degraded',
+      storage: store.health.state === 'ok' ? 'ok' : 'degraded',
     }),
     api: {
       hosts: new Set(
@@ -121,13 +140,16 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
       observer: createOperationsObserver(logger),
       tells: {
         about: () => about(version, storage.directory),
+        stats: () => gatherStats(storage.directory, store, catalog, eviction),
         upstreams: () => Promise.resolve({ upstreams: upstreams.status() }),
       },
-      does: maintenance.does,
+      does: {
+        ...maintenance.does,
+        gc: ({ dry_run: dryRun }) => collectGarbage(store, storage.spool_ttl, dryRun === true),
+      },
     },
   });
 
-  const startedAt = Date.now();
   const apps = { registry: app, operations: operationsApp };
   const servers = await Servers.listen(config, apps, createDoorObserver(metrics.service, logger));
   watchDescriptors(
@@ -143,7 +165,11 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
   });
   reloads.onReceived(() => reloader.reload());
 
-  void store.usage.count(startedAt, signal);
+  const stopHousekeeping = startHousekeeping({
+    store,
+    spoolTtl: storage.spool_ttl,
+    unusedTtl: storage.unused_ttl,
+  });
   const scrub = maintenance.scrub(signal);
   const bound = servers.bound(config);
   if (log.format === 'pretty')
@@ -156,11 +182,6 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
     upstreams: Object.keys(config.upstreams),
     default_upstream: config.default_upstream,
   });
-  if (storage.max_size !== undefined) {
-    logger.warn('storage.max_size is not enforced yet: watch the disk', {
-      max_size: storage.max_size,
-    });
-  }
 
   const reason = await stop.received;
   const hasFailed = reason instanceof ProcessFailure;
@@ -172,8 +193,10 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
   });
   await servers.registry.drain(grace);
   shutdown.abort();
+  stopHousekeeping();
   await downloads.stop();
   await scrub;
+  await store.close();
   await upstreams.close();
   await catalog.close();
   await servers.operations?.drain(0);

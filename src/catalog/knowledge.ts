@@ -3,7 +3,7 @@ import { SingleFlight } from '../lib/single-flight.ts';
 import type { CatalogObserver } from './catalog-observer.ts';
 import { later, parseKnown, type Known, type Parse } from './known.ts';
 import { usualWeight, type Remembered } from './memory.ts';
-import { Serial } from './serial.ts';
+import { Serial } from '../lib/serial.ts';
 import type { SharedCache } from './shared-cache.ts';
 
 /** One thing that can be known: where it is kept, and for how long. */

@@ -3,10 +3,12 @@ import { ConfigError } from '../config/config-error.ts';
 import { addConfigCheck } from './config-check.ts';
 import { addConfigPrint } from './config-print.ts';
 import { CommandFailure, exitCodes, type CommandContext } from './context.ts';
+import { addGcCommand } from './gc-command.ts';
 import { helpEpilogue } from './help.ts';
 import { addGlobalOptions } from './options.ts';
 import { addServeCommand } from './serve-command.ts';
 import { addVerifyCommand } from './verify-command.ts';
+import { addStatsCommand } from './stats-command.ts';
 
 /** The whole command line; it writes and exits only through the context and by throwing. */
 export function createProgram(context: CommandContext): Command {
@@ -23,6 +25,8 @@ export function createProgram(context: CommandContext): Command {
   addGlobalOptions(program);
   addServeCommand(program, context);
   addVerifyCommand(program, context);
+  addStatsCommand(program, context);
+  addGcCommand(program, context);
   const config = program.command('config').description('check or print the configuration');
   addConfigCheck(config, context);
   addConfigPrint(config, context);

@@ -62,7 +62,13 @@ export interface LimitsConfig {
 
 export interface StorageConfig {
   readonly directory: string;
+  /** Bytes that blobs and partial downloads may take together; undefined for as much as there is. */
   readonly max_size?: number | undefined;
+  /** Shares of `max_size`: where room begins to be made, and how far. */
+  readonly high_watermark: number;
+  readonly low_watermark: number;
+  /** How long after its last use a blob is kept; undefined for ever. */
+  readonly unused_ttl?: number | undefined;
   /** Bytes of manifests that are kept in memory. */
   readonly manifest_cache: number;
   /** Bytes of all send buffers together. */

@@ -1,3 +1,4 @@
+import { parseShare } from '../lib/share.ts';
 import type { Listen } from './config.ts';
 import type { ConfigPath, Fault } from './config-error.ts';
 import { listenClash, parseListen } from './listen.ts';
@@ -18,6 +19,7 @@ export function crossFieldFaults(raw: Mapping): Fault[] {
   return [
     ...listenFaults(raw),
     ...limitFaults(asMapping(asMapping(raw['server'])['limits'])),
+    ...watermarkFaults(asMapping(raw['storage'])),
     ...redisFaults(asMapping(asMapping(raw['catalog'])['redis'])),
     ...defaultFaults(raw['default_upstream'], Object.keys(upstreams)),
     ...claimFaults(upstreams),
@@ -46,6 +48,21 @@ function limitFaults(limits: Mapping): Fault[] {
   if (given['burst'] === undefined || given['requests_per_minute'] !== undefined) return [];
   const message = 'means nothing without requests_per_minute';
   return [{ path: ['server', 'limits', 'per_client', 'burst'], message }];
+}
+
+function watermarkFaults(storage: Mapping): Fault[] {
+  const high = shareOf(storage['high_watermark'], '95%');
+  const low = shareOf(storage['low_watermark'], '90%');
+  if (high === undefined || low === undefined || low <= high) return [];
+  const message = 'is above the high watermark';
+  return [{ path: ['storage', 'low_watermark'], message }];
+}
+
+function shareOf(given: unknown, fallback: string): number | undefined {
+  const text = given ?? fallback;
+  return typeof text === 'string' || typeof text === 'number'
+    ? parseShare(String(text))
+    : undefined;
 }
 
 function redisFaults(redis: Mapping): Fault[] {

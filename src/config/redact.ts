@@ -3,6 +3,7 @@ import { formatByteSize } from '../lib/byte-size.ts';
 import { formatDuration } from '../lib/duration.ts';
 import type { Config, FloorConfig, Listen, TagTtl } from './config.ts';
 import { formatFloor } from './floor.ts';
+import { formatShare } from '../lib/share.ts';
 import { formatListen } from './listen.ts';
 import type { Kind } from './scalars.ts';
 import { asMapping, childrenOf, isBranch, schemaTree, type SchemaNode } from './schema-tree.ts';
@@ -37,6 +38,8 @@ function format(kind: Kind, value: unknown): unknown {
   switch (kind) {
     case 'bytes':
       return formatByteSize(value as number);
+    case 'share':
+      return formatShare(value as number);
     case 'duration':
       return formatDuration(value as number);
     case 'listen':

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { formatByteSize, parseByteSize } from '../lib/byte-size.ts';
 import { formatDuration, parseDuration } from '../lib/duration.ts';
+import { formatShare, parseShare } from '../lib/share.ts';
 import type { Listen } from './config.ts';
 import { parseFloor } from './floor.ts';
 import { parseListen } from './listen.ts';
@@ -16,6 +17,7 @@ import { trimUrl, urlFault } from './url.ts';
  */
 export type Kind =
   | 'bytes'
+  | 'share'
   | 'duration'
   | 'listen'
   | 'listen_or_off'
@@ -50,6 +52,14 @@ export function bytes({ min, max = Number.MAX_SAFE_INTEGER }: { min: number; max
           ? `must be at least ${formatByteSize(min)}`
           : `must be from ${formatByteSize(min)} to ${formatByteSize(max)}`,
     },
+  );
+}
+
+/** A share, written `90%` or `0.9`, as a number from 0 to 1. */
+export function share({ min = 0, max = 1 }: { min?: number; max?: number } = {}) {
+  return parsed('share', 'a share such as 90%', parseShare).refine(
+    (value) => value >= min && value <= max,
+    { error: `must be from ${formatShare(min)} to ${formatShare(max)}` },
   );
 }
 

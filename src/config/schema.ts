@@ -11,6 +11,7 @@ import {
   listenOrOff,
   path,
   secret,
+  share,
   text,
   timeout,
   url,
@@ -66,6 +67,9 @@ const scrub = z.strictObject({
 const storage = z.strictObject({
   directory: path().prefault('./data'),
   max_size: bytes({ min: MiB }).optional(),
+  high_watermark: share({ min: 0.1 }).prefault('95%'),
+  low_watermark: share({ min: 0.05 }).prefault('90%'),
+  unused_ttl: duration({ min: 1_000 }).optional(),
   manifest_cache: bytes({ min: MiB }).prefault('32MiB'),
   send_buffers: bytes({ min: MiB }).prefault('32MiB'),
   continue_downloads: flag().prefault(true),

@@ -5,10 +5,11 @@ import type { Digest } from '../oci/digest.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
 import type { BlobStore } from '../store/blob-store.ts';
 import type { BlobWriter } from '../store/blob-writer.ts';
+import { diskStateOf } from '../store/disk-health.ts';
 import type { FetchedBlob, Upstream } from '../upstream/upstream.ts';
 import { chunkBatches, lengthOf, withoutFirst } from './chunk-batches.ts';
 import { GrowingBlob } from './growing-blob.ts';
-import { fits, isDiskFull, pauseAfter, refusesRange } from './resume.ts';
+import { fits, pauseAfter, refusesRange } from './resume.ts';
 
 /*
  * One upstream transfer of one blob, with any number of live readers.
@@ -23,6 +24,8 @@ import { fits, isDiskFull, pauseAfter, refusesRange } from './resume.ts';
  * client can slow another down, and none is needed for the fill to go on. The last bytes stay
  * invisible until the digest is known to be right: a client may see a broken connection, never a
  * finished response with a wrong byte in it.
+ *
+ * Where the disk refuses, the rest passes through memory to the readers and is not kept.
  *
  * A transfer that breaks is taken up again at the byte where it broke, through a fresh registry
  * URL (signed ones expire), as long as it gets anywhere.
@@ -128,7 +131,7 @@ export class Download {
       await this.#recorded;
     } catch (error) {
       // What a full disk holds of it would only keep the disk full.
-      if (isDiskFull(error)) await writer?.discard().catch(() => undefined);
+      if (diskStateOf(error) === 'full') await writer?.discard().catch(() => undefined);
       this.#fail(toRegistryError(error));
     }
     // In this order, and at once: nobody may join a download whose spool is about to close.
@@ -231,7 +234,14 @@ export class Download {
       }
       await writer.write(fresh);
       this.blob.grew(fresh, writer.offset);
+      if (!writer.isKept) this.#passOn();
     }
+  }
+
+  /** The disk takes nothing more: the transfer is of use only to those who read along. */
+  #passOn(): void {
+    if (this.blob.readers > 0) return;
+    this.cancel(new RegistryError('UNAVAILABLE', 'the disk refused the blob, and nobody reads it'));
   }
 
   async #finish(writer: BlobWriter): Promise<void> {

@@ -22,10 +22,12 @@ export interface DownloadsOptions {
   readonly continueWithoutReaders: boolean;
 }
 
-/** The downloads in flight, at most one a digest. */
+/** The downloads in flight: at most one a digest, while the disk takes what comes. */
 export class Downloads {
   readonly #options: DownloadsOptions;
-  readonly #running = new Map<Digest, Download>();
+  readonly #running = new Set<Download>();
+  /** Of those, the one of each digest that new readers may join. */
+  readonly #open = new Map<Digest, Download>();
   #ended = 0;
 
   constructor(options: DownloadsOptions) {
@@ -39,7 +41,7 @@ export class Downloads {
   /** Readers of all downloads in flight. */
   get readers(): number {
     let sum = 0;
-    for (const { blob } of this.#running.values()) sum += blob.readers;
+    for (const { blob } of this.#running) sum += blob.readers;
     return sum;
   }
 
@@ -48,9 +50,13 @@ export class Downloads {
     return this.#ended;
   }
 
-  /** The running download of a digest, if there is one. */
+  /**
+   * The running download of a digest that can be read from its first byte, if there is one. What
+   * the disk did not take, and its readers have had, is gone.
+   */
   running(digest: Digest): Download | undefined {
-    return this.#running.get(digest);
+    const download = this.#open.get(digest);
+    return download?.blob.isWhole === true ? download : undefined;
   }
 
   /** Whether a running download gets its bytes from this upstream. */
@@ -62,24 +68,27 @@ export class Downloads {
   start(digest: Digest, source: DownloadSource): Download {
     const download = new Download(digest, source, this.#options.store, this.#options.pool, {
       idle: (idle) => {
-        if (this.#options.continueWithoutReaders || idle.state === 'verified') return;
+        const goesOn = this.#options.continueWithoutReaders && idle.blob.isKept;
+        if (goesOn || idle.state === 'verified') return;
         idle.cancel(new RegistryError('UNAVAILABLE', 'every client of the download has left'));
       },
       received: (from, bytes) => this.#options.observer.received(from, bytes),
       ended: (ended) => {
-        this.#running.delete(digest);
+        this.#running.delete(ended);
+        if (this.#open.get(digest) === ended) this.#open.delete(digest);
         this.#ended++;
         this.#options.observer.downloadEnded(ended);
       },
     });
-    this.#running.set(digest, download);
+    this.#running.add(download);
+    this.#open.set(digest, download);
     return download;
   }
 
   /** Gives up all that is running; their spools are kept for the next start. */
   async stop(): Promise<void> {
     const reason = new RegistryError('UNAVAILABLE', 'the server is shutting down');
-    const running = [...this.#running.values()];
+    const running = [...this.#running];
     for (const download of running) download.cancel(reason);
     await Promise.all(running.map(({ ended }) => ended));
   }

@@ -21,6 +21,8 @@ export const withheld = 64 * 1024;
 export class GrowingBlob {
   readonly #blocks: SharedBlocks;
   readonly #onIdle: () => void;
+  /** Where each reader is; what the disk did not take is kept from there on. */
+  readonly #places = new Set<{ position: number }>();
   #writer: BlobWriter | undefined;
   #size: number | undefined;
   /** What readers may have; moves in batches, behind what has arrived. */
@@ -57,6 +59,16 @@ export class GrowingBlob {
     return this.#visible;
   }
 
+  /** Whether a new reader could still have all of it. */
+  get isWhole(): boolean {
+    return this.#writer?.isWhole ?? true;
+  }
+
+  /** Whether the disk takes what arrives. */
+  get isKept(): boolean {
+    return this.#writer?.isKept ?? true;
+  }
+
   /** Ties it to the spool that it is read from. */
   open(writer: BlobWriter): void {
     this.#writer = writer;
@@ -75,6 +87,7 @@ export class GrowingBlob {
       end += chunk.length;
       this.#blocks.push(chunk, end);
     }
+    this.#forget();
     this.#show(offset);
   }
 
@@ -101,11 +114,15 @@ export class GrowingBlob {
   /** A new reader; close it. */
   reader(): BlobReader {
     this.#blocks.join();
+    const place = { position: 0 };
+    this.#places.add(place);
     let closed = false;
     const close = (): void => {
       if (closed) return;
       closed = true;
       this.#blocks.leave();
+      this.#places.delete(place);
+      this.#forget();
       if (this.readers > 0) return;
       if (this.#writerDone) this.#release();
       else this.#onIdle();
@@ -115,8 +132,14 @@ export class GrowingBlob {
       get size() {
         return sizeNow();
       },
-      available: (position) => this.available(position),
-      arrival: (position) => this.arrival(position),
+      available: (position) => {
+        this.#move(place, position);
+        return this.available(position);
+      },
+      arrival: (position) => {
+        this.#move(place, position);
+        return this.arrival(position);
+      },
       next: (position, max, pace, done) =>
         this.#blocks.next(position, max, this.#visible, pace, done),
       close,
@@ -136,6 +159,20 @@ export class GrowingBlob {
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
     return this.#visible - position;
+  }
+
+  #move(place: { position: number }, position: number): void {
+    place.position = position;
+    this.#forget();
+  }
+
+  /** Lets go of what no reader needs any more, where it is not on the disk. */
+  #forget(): void {
+    if (this.#writer === undefined || this.#writer.isKept || this.#places.size === 0) return;
+    let first = Infinity;
+    for (const { position } of this.#places) first = Math.min(first, position);
+    // Shared blocks are read from their beginning.
+    this.#writer.forget(first - (first % largeBuffer));
   }
 
   #show(offset: number): void {

@@ -33,6 +33,7 @@ export class ManifestCache {
   /** What is in memory. */
   peek(digest: Digest, mediaType: string): StoredManifest | undefined {
     const found = this.#memory.get(digest);
+    if (found !== undefined) this.#store.used(digest);
     // The same bytes may go by another type elsewhere; the type is the repository's to say.
     return found === undefined || found.mediaType === mediaType ? found : { ...found, mediaType };
   }

@@ -31,9 +31,3 @@ export function refusesRange(error: unknown): boolean {
   if (code === 'UPSTREAM_INVALID') return true;
   return upstreamStatus !== undefined && ![401, 404, 429].includes(upstreamStatus);
 }
-
-/** Whether a write failed because there is no room, or none for us. */
-export function isDiskFull(error: unknown): boolean {
-  const { code } = (error ?? {}) as NodeJS.ErrnoException;
-  return code === 'ENOSPC' || code === 'EDQUOT';
-}

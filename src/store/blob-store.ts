@@ -20,6 +20,8 @@ export interface BlobStore {
    * One writer a digest at a time; the caller sees to that.
    */
   create(digest: Digest, signal: AbortSignal): Promise<BlobWriter>;
+  /** Notes that a blob was of use, as one that is answered from memory is. Costs no disk. */
+  used(digest: Digest): void;
   /** Whether there was one. Readers that have it open keep it. */
   delete(digest: Digest): Promise<boolean>;
 }

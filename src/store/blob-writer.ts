@@ -11,13 +11,25 @@ export interface BlobWriter {
   /** Validator and size of the answer these bytes came from, kept with the spool for a later resume. */
   readonly origin: SpoolOrigin;
   setOrigin(origin: SpoolOrigin): Promise<void>;
+  /**
+   * False once the disk has refused: from there on the bytes pass through memory, writing waits
+   * for the readers, and there will be no commit.
+   */
+  readonly isKept: boolean;
+  /** Whether the first byte and all behind it can still be read. */
+  readonly isWhole: boolean;
+  /** No reader needs what lies before `position`; of effect only for what is not kept. */
+  forget(position: number): void;
   /** Hashes and appends; resolves when the bytes are in the file. Never called twice at once. */
   write(chunks: readonly Buffer[]): Promise<void>;
   /** Reads back what was written, also after the commit, until closed. */
   readonly read: ReadAt;
   /** Whether what was written has the digest it should have. Ends the hash: no write after it. */
   verify(): boolean;
-  /** Makes the blob durable and visible: fsync, rename, fsync of the folder. Only after `verify()` said true. */
+  /**
+   * Makes the blob durable and visible: fsync, rename, fsync of the folder. Only after `verify()`
+   * said true. Fails where the disk refuses, or where the store's limit leaves no room.
+   */
   commit(): Promise<void>;
   /** Begins again from the first byte: what was written is of no use. Only while nobody reads it. */
   restart(): Promise<void>;

@@ -1,38 +1,68 @@
-import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeFileAtomic } from '../lib/atomic-file.ts';
+import { isMissing, writeFileAtomic } from '../lib/atomic-file.ts';
 import type { BufferPool } from '../lib/buffer-pool.ts';
 import type { Digest } from '../oci/digest.ts';
+import { RegistryError } from '../oci/errors.ts';
+import { PlacedBlobs } from './placed-blobs.ts';
 import type { BlobReader } from './blob-reader.ts';
 import type { BlobStore } from './blob-store.ts';
+import type { StoredBlob } from './blob-walk.ts';
 import type { BlobWriter } from './blob-writer.ts';
+import { DiskHealth, diskStateOf } from './disk-health.ts';
+import type { EvictionPolicy } from './eviction.ts';
+import { Evictor, type Evictable } from './evictor.ts';
+import { LastUse } from './last-use.ts';
 import type { Layout } from './layout.ts';
 import { OpenFile } from './open-file.ts';
-import { SpoolWriter } from './spool-writer.ts';
+import { SpoolWriter, type SpoolHost } from './spool-writer.ts';
+import { Spools } from './spools.ts';
+import { silentStoreObserver, type DiskOperation, type StoreObserver } from './store-observer.ts';
 import { StoreUsage } from './usage.ts';
 
+export interface DiskBlobStoreOptions {
+  readonly layout: Layout;
+  /** Memory for what is read. */
+  readonly pool: BufferPool;
+  readonly eviction: EvictionPolicy;
+  readonly observer?: StoreObserver | undefined;
+}
+
 /** Blobs as files under `blobs/`, downloads in progress under `spool/`. */
-export class DiskBlobStore implements BlobStore {
+export class DiskBlobStore implements BlobStore, Evictable {
   readonly usage: StoreUsage;
+  readonly health: DiskHealth;
+  readonly evictor: Evictor;
+  readonly spools: Spools;
+  readonly lastUse: LastUse;
   readonly #layout: Layout;
   readonly #pool: BufferPool;
+  readonly #observer: StoreObserver;
+  readonly #files: PlacedBlobs;
   /** Those that are being read. */
   readonly #open = new Map<Digest, OpenFile>();
 
-  private constructor(layout: Layout, pool: BufferPool) {
+  /** Looks at nothing yet, and changes nothing. */
+  constructor(options: DiskBlobStoreOptions) {
+    const { layout, pool, eviction, observer = silentStoreObserver } = options;
     this.#layout = layout;
     this.#pool = pool;
-    this.usage = new StoreUsage(layout.blobs);
+    this.#observer = observer;
+    this.usage = new StoreUsage(layout);
+    this.#files = new PlacedBlobs(layout, this.usage);
+    this.spools = new Spools(layout);
+    this.lastUse = new LastUse((digest) => layout.blob(digest));
+    this.health = new DiskHealth(layout.temporary, (state) => observer.disk(state));
+    this.evictor = new Evictor(this, eviction, observer);
   }
 
   /**
-   * Makes the folders and clears what a crash left behind: half-written files, and partial
-   * downloads that nobody came back for.
-   * @param pool memory for what is read
-   * @param spoolTtl milliseconds after its last byte that a partial download is kept
+   * Makes the folders and clears what a crash left behind: half-written files, and spools without
+   * a byte. Only for the one process that serves from the directory.
    * @throws the file system's error where the directory cannot be used
    */
-  static async open(layout: Layout, pool: BufferPool, spoolTtl: number): Promise<DiskBlobStore> {
+  static async open(options: DiskBlobStoreOptions): Promise<DiskBlobStore> {
+    const { layout } = options;
     await rm(layout.temporary, { recursive: true, force: true });
     for (const folder of [layout.temporary, layout.blobs, layout.spool, layout.repositories]) {
       await mkdir(folder, { recursive: true });
@@ -41,60 +71,156 @@ export class DiskBlobStore implements BlobStore {
     const probe = join(layout.temporary, 'writable');
     await writeFileAtomic(probe, 'yes', { tmpDir: layout.temporary });
     await rm(probe);
-    await removeAbandoned(layout.spool, Date.now() - spoolTtl);
-    return new DiskBlobStore(layout, pool);
+    const store = new DiskBlobStore(options);
+    await store.spools.scan();
+    return store;
+  }
+
+  get committed(): number {
+    return this.usage.bytes;
+  }
+
+  get occupied(): number {
+    return this.usage.bytes + this.spools.bytes;
   }
 
   async stat(digest: Digest): Promise<number | undefined> {
     try {
       return (await stat(this.#layout.blob(digest))).size;
     } catch (error) {
-      return ifMissing(error, undefined);
+      if (isMissing(error)) return undefined;
+      throw this.#refused('open', error);
     }
+  }
+
+  used(digest: Digest): void {
+    this.lastUse.note(digest);
   }
 
   async open(digest: Digest): Promise<BlobReader | undefined> {
     const opened = this.#open.get(digest) ?? (await this.#openFile(digest));
-    return opened?.reader(() => {
+    if (opened === undefined) return undefined;
+    this.used(digest);
+    return opened.reader(() => {
       if (this.#open.get(digest) === opened) this.#open.delete(digest);
+      // So that it counts as used until now.
+      this.used(digest);
     });
   }
 
   async read(digest: Digest, limit: number): Promise<Buffer | undefined> {
     const size = await this.stat(digest);
     if (size === undefined || size > limit) return undefined;
+    this.used(digest);
     try {
       return await readFile(this.#layout.blob(digest));
     } catch (error) {
-      return ifMissing(error, undefined);
+      if (isMissing(error)) return undefined;
+      throw this.#refused('open', error);
     }
   }
 
   async put(digest: Digest, bytes: Buffer): Promise<void> {
-    const known = await this.stat(digest);
-    await writeFileAtomic(this.#layout.blob(digest), bytes, { tmpDir: this.#layout.temporary });
-    this.usage.added(bytes.length - (known ?? 0), known === undefined ? 1 : 0);
+    try {
+      await this.#files.place(digest, bytes.length, (path) =>
+        writeFileAtomic(path, bytes, { tmpDir: this.#layout.temporary }),
+      );
+      this.#placed(digest);
+    } catch (error) {
+      throw this.#refused('put', error);
+    }
   }
 
   async create(digest: Digest, signal: AbortSignal): Promise<BlobWriter> {
-    return SpoolWriter.open(this.#layout, digest, this.usage, signal);
+    return this.#files.serially(digest, async () => {
+      const folder = this.#layout.spoolOf(digest);
+      const writer = await SpoolWriter.open(folder, digest, this.#host, signal);
+      this.spools.opened(digest, writer);
+      return writer;
+    });
   }
 
   async delete(digest: Digest): Promise<boolean> {
-    const size = await this.stat(digest);
-    if (size === undefined) return false;
     this.#open.delete(digest);
-    try {
-      await rm(this.#layout.blob(digest));
-    } catch (error) {
-      return ifMissing(error, false);
+    return (await this.#files.remove(digest)) !== undefined;
+  }
+
+  async *survey(signal: AbortSignal): AsyncGenerator<readonly StoredBlob[]> {
+    for await (const blobs of this.usage.survey(signal)) {
+      yield blobs.map((blob) => {
+        const usedAt = Math.max(blob.usedAt, this.lastUse.noted(blob.digest) ?? 0);
+        return { ...blob, usedAt };
+      });
     }
-    this.usage.added(-size, -1);
-    return true;
+  }
+
+  async evict({ digest, usedAt }: StoredBlob): Promise<number> {
+    const isUnused = (modifiedAt: number): boolean =>
+      !this.#open.has(digest) && Math.max(modifiedAt, this.lastUse.noted(digest) ?? 0) <= usedAt;
+    return (await this.#files.remove(digest, isUnused)) ?? 0;
+  }
+
+  leftovers(before: number): number {
+    return this.spools.leftovers(before);
+  }
+
+  evictLeftovers(before: number, enough: number): Promise<number> {
+    return this.spools.removeLeftovers(before, enough, (name, work) =>
+      this.#files.serially(name.replace('-', ':'), work),
+    );
+  }
+
+  /** Counts what is there, behind the running service. */
+  async count(signal: AbortSignal): Promise<void> {
+    await this.usage.count(signal).catch((error: unknown) => this.#refused('count', error));
+    this.evictor.check();
+  }
+
+  /** Ends what goes on behind, and writes down what was used. */
+  async close(): Promise<void> {
+    this.evictor.stop();
+    this.health.stop();
+    await this.flush();
+  }
+
+  /** Writes down what was used since the last time. */
+  async flush(): Promise<void> {
+    await this.lastUse.flush().catch((error: unknown) => this.#refused('touch', error));
+  }
+
+  readonly #host: SpoolHost = {
+    commit: async (digest, bytes, move) => {
+      await this.evictor.admit(bytes, () => this.#files.place(digest, bytes, move));
+      this.#placed(digest);
+    },
+    grew: () => this.evictor.check(),
+    failed: (operation, error) => void this.#refused(operation, error),
+    closed: (digest, spool) =>
+      this.#files.serially(digest, () => this.spools.closed(digest, spool)),
+  };
+
+  #placed(digest: Digest): void {
+    this.used(digest);
+    this.evictor.check();
+  }
+
+  /** Notes a failure of the disk; gives what a caller who cannot go on without fails with. */
+  #refused(operation: DiskOperation, error: unknown): unknown {
+    // No room within the limit is no fault of the disk's.
+    if (error instanceof RegistryError) return error;
+    this.health.failed(error);
+    this.#observer.diskFailed(operation, error);
+    if (diskStateOf(error) === 'full') this.evictor.relieve();
+    return new RegistryError('UNAVAILABLE', 'the disk refuses', { cause: error });
   }
 
   async #openFile(digest: Digest): Promise<OpenFile | undefined> {
-    const opened = await OpenFile.open(this.#layout.blob(digest), this.#pool);
+    let opened: OpenFile | undefined;
+    try {
+      opened = await OpenFile.open(this.#layout.blob(digest), this.#pool);
+    } catch (error) {
+      throw this.#refused('open', error);
+    }
     if (opened === undefined) return undefined;
     const other = this.#open.get(digest);
     if (other?.size === opened.size) {
@@ -105,19 +231,4 @@ export class DiskBlobStore implements BlobStore {
     this.#open.set(digest, opened);
     return opened;
   }
-}
-
-async function removeAbandoned(spool: string, before: number): Promise<void> {
-  for (const name of await readdir(spool)) {
-    const folder = join(spool, name);
-    const newest = await stat(join(folder, 'data')).catch(() => undefined);
-    if (newest === undefined || newest.mtimeMs < before) {
-      await rm(folder, { recursive: true, force: true });
-    }
-  }
-}
-
-function ifMissing<T>(error: unknown, value: T): T {
-  if ((error as NodeJS.ErrnoException).code === 'ENOENT') return value;
-  throw error;
 }

@@ -30,7 +30,12 @@ export class Layout {
 
   /** `spool/sha256-<hex>`: the folder of a download in progress. No colon: `rsync` and `scp` trip over it. */
   spoolOf(digest: Digest): string {
+    return join(this.spool, this.spoolName(digest));
+  }
+
+  /** The name of that folder. */
+  spoolName(digest: Digest): string {
     const { algorithm, hex } = splitDigest(digest);
-    return join(this.spool, `${algorithm}-${hex}`);
+    return `${algorithm}-${hex}`;
   }
 }

@@ -1,63 +1,71 @@
-import { read, writev } from 'node:fs';
-import { mkdir, open, readFile, rm, stat, writeFile, type FileHandle } from 'node:fs/promises';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { moveIntoPlace } from '../lib/atomic-file.ts';
 import { Digester, splitDigest, type Digest } from '../oci/digest.ts';
+import { RegistryError } from '../oci/errors.ts';
 import type { ReadAt } from './blob-reader.ts';
 import type { BlobWriter, SpoolOrigin } from './blob-writer.ts';
-import type { Layout } from './layout.ts';
-import type { StoreUsage } from './usage.ts';
+import { PassThrough } from './pass-through.ts';
+import { dropBytes, SpoolFile } from './spool-file.ts';
+import type { GrowingSpool } from './spools.ts';
+import type { DiskOperation } from './store-observer.ts';
 
-const writevAsync = promisify(writev);
-
-/** Bytes read at once when a spool that was left behind is hashed again. */
-const rehashChunk = 1024 * 1024;
+/** What a writer needs of its store. */
+export interface SpoolHost {
+  /** Commits by `move`, which puts the file into its place, as soon as there is room for it. */
+  commit(digest: Digest, bytes: number, move: (path: string) => Promise<void>): Promise<void>;
+  /** The spool grows, or will, to a size that is news. */
+  grew(): void;
+  /** The disk refused. */
+  failed(operation: DiskOperation, error: unknown): void;
+  closed(digest: Digest, spool: GrowingSpool): Promise<void>;
+}
 
 /**
- * A blob growing in `spool/<digest>/data`, with what is known of its origin in `origin.json`.
+ * A blob growing in a spool file, hashed on its way.
  *
  * The file may hold more or other bytes than were ever acknowledged when a machine lost power;
  * so a spool that is found is hashed from its first byte, and only a right final digest counts.
+ *
+ * Where the disk refuses, at the start or underway, the rest passes through memory: readers get
+ * all of it, and nothing is kept.
  */
-export class SpoolWriter implements BlobWriter {
-  readonly #layout: Layout;
+export class SpoolWriter implements BlobWriter, GrowingSpool {
   readonly #digest: Digest;
-  readonly #folder: string;
-  #file: FileHandle;
-  readonly #usage: StoreUsage;
+  readonly #host: SpoolHost;
+  readonly #signal: AbortSignal;
+  #file: SpoolFile | undefined;
+  #passing: PassThrough | undefined;
   #digester: Digester;
   #offset = 0;
   #origin: SpoolOrigin = {};
+  #isCommitted = false;
 
-  private constructor(layout: Layout, digest: Digest, usage: StoreUsage, file: FileHandle) {
-    this.#layout = layout;
-    this.#usage = usage;
+  private constructor(digest: Digest, host: SpoolHost, signal: AbortSignal) {
     this.#digest = digest;
-    this.#folder = layout.spoolOf(digest);
-    this.#file = file;
+    this.#host = host;
+    this.#signal = signal;
     this.#digester = new Digester(splitDigest(digest).algorithm);
   }
 
   /** Opens the spool of a digest, going on behind the bytes that an earlier writer left. */
   static async open(
-    layout: Layout,
+    folder: string,
     digest: Digest,
-    usage: StoreUsage,
+    host: SpoolHost,
     signal: AbortSignal,
   ): Promise<SpoolWriter> {
-    const folder = layout.spoolOf(digest);
-    await mkdir(folder, { recursive: true });
-    // 'a+' creates without truncating and appends; reads give their own position.
-    const file = await open(join(folder, 'data'), 'a+');
-    const writer = new SpoolWriter(layout, digest, usage, file);
+    const writer = new SpoolWriter(digest, host, signal);
     try {
-      await writer.#recover(signal);
-      return writer;
+      writer.#file = await SpoolFile.open(folder);
+      await writer.#recover(writer.#file);
     } catch (error) {
-      await file.close();
-      throw error;
+      if (signal.aborted) {
+        await writer.#file?.close();
+        throw error;
+      }
+      writer.#host.failed('spool', error);
+      writer.#reset();
+      await writer.#pass(0);
     }
+    return writer;
   }
 
   get offset(): number {
@@ -68,95 +76,132 @@ export class SpoolWriter implements BlobWriter {
     return this.#origin;
   }
 
+  get isKept(): boolean {
+    return this.#passing === undefined;
+  }
+
+  get isWhole(): boolean {
+    return this.#passing?.isWhole ?? true;
+  }
+
+  get footprint(): number {
+    return this.isKept && !this.#isCommitted ? Math.max(this.#offset, this.#origin.size ?? 0) : 0;
+  }
+
   async setOrigin(origin: SpoolOrigin): Promise<void> {
     if (origin.size === this.#origin.size && origin.etag === this.#origin.etag) return;
     this.#origin = origin;
-    await writeFile(join(this.#folder, 'origin.json'), JSON.stringify(origin));
-  }
-
-  async write(chunks: readonly Buffer[]): Promise<void> {
-    let left: readonly Buffer[] = chunks;
-    for (const chunk of left) this.#digester.update(chunk);
-    while (left.length > 0) {
-      const { bytesWritten } = await writevAsync(this.#file.fd, left);
-      left = dropBytes(left, bytesWritten);
-      this.#offset += bytesWritten;
+    if (!this.isKept) return;
+    this.#host.grew();
+    try {
+      await this.#file?.writeOrigin(origin);
+    } catch (error) {
+      // Only a later resume is the worse for it.
+      this.#host.failed('spool', error);
     }
   }
 
+  async write(chunks: readonly Buffer[]): Promise<void> {
+    for (const chunk of chunks) this.#digester.update(chunk);
+    const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+    const unwritten = this.isKept ? await this.#append(chunks) : chunks;
+    await this.#passing?.push(unwritten, this.#signal);
+    this.#offset += length;
+  }
+
   readonly read: ReadAt = (buffer, length, position, done) => {
-    read(this.#file.fd, buffer, 0, length, position, done);
+    const passing = this.#passing;
+    if (passing === undefined || position < passing.begin) {
+      // What the file cannot give any more is read in a second call.
+      const most = passing === undefined ? length : Math.min(length, passing.begin - position);
+      this.#file!.read(buffer, most, position, done);
+      return;
+    }
+    const count = passing.read(buffer, length, position);
+    const gone = count === 0 ? new Error('the reader was left behind: the disk is failing') : null;
+    setImmediate(done, gone, count);
   };
+
+  forget(position: number): void {
+    this.#passing?.forget(position);
+  }
 
   verify(): boolean {
     return this.#digester.digest() === this.#digest;
   }
 
   async commit(): Promise<void> {
-    const path = this.#layout.blob(this.#digest);
-    await this.#file.sync();
-    const replaced = await stat(path).catch(() => undefined);
-    await moveIntoPlace(join(this.#folder, 'data'), path);
-    this.#usage.added(this.#offset - (replaced?.size ?? 0), replaced === undefined ? 1 : 0);
-    await rm(this.#folder, { recursive: true, force: true });
+    const file = this.#file;
+    if (!this.isKept || file === undefined) {
+      throw new RegistryError('UNAVAILABLE', 'the disk refused the blob: it was passed through');
+    }
+    try {
+      await file.sync();
+      await this.#host.commit(this.#digest, this.#offset, async (path) => {
+        await file.moveTo(path);
+        this.#isCommitted = true;
+      });
+    } catch (error) {
+      this.#host.failed('commit', error);
+      throw error;
+    }
   }
 
   async restart(): Promise<void> {
-    // A new file, not a shorter one: readers of an earlier download may still be reading the old.
-    await rm(join(this.#folder, 'data'), { force: true });
-    const old = this.#file;
-    this.#file = await open(join(this.#folder, 'data'), 'a+');
-    await old.close();
-    this.#digester = new Digester(this.#digester.algorithm);
-    this.#offset = 0;
-    await this.setOrigin({});
+    this.#reset();
+    if (this.#passing !== undefined) {
+      this.#passing = new PassThrough(0);
+      return;
+    }
+    try {
+      await this.#file!.renew();
+      await this.#file!.writeOrigin({});
+    } catch (error) {
+      this.#host.failed('spool', error);
+      await this.#pass(0);
+    }
   }
 
   async discard(): Promise<void> {
-    await rm(this.#folder, { recursive: true, force: true });
+    if (this.isKept) await this.#file?.remove();
   }
 
   async close(): Promise<void> {
-    await this.#file.close();
+    await this.#file?.close();
+    await this.#host.closed(this.#digest, this);
   }
 
-  async #recover(signal: AbortSignal): Promise<void> {
-    const { size } = await this.#file.stat();
-    if (size === 0) return;
-    this.#origin = await readOrigin(join(this.#folder, 'origin.json'));
-    if (this.#origin.size !== undefined && size > this.#origin.size) return this.restart();
-    const buffer = Buffer.allocUnsafe(rehashChunk);
-    while (this.#offset < size) {
-      signal.throwIfAborted();
-      const { bytesRead } = await this.#file.read(buffer, 0, buffer.length, this.#offset);
-      if (bytesRead === 0) break;
-      this.#digester.update(buffer.subarray(0, bytesRead));
-      this.#offset += bytesRead;
+  /** Appends to the file; gives what it did not take, having gone over to memory then. */
+  async #append(chunks: readonly Buffer[]): Promise<readonly Buffer[]> {
+    const file = this.#file!;
+    try {
+      await file.append(chunks);
+      return [];
+    } catch (error) {
+      this.#host.failed('spool', error);
+      await this.#pass(file.length);
+      return dropBytes(chunks, file.length - this.#offset);
     }
   }
-}
 
-function dropBytes(chunks: readonly Buffer[], count: number): readonly Buffer[] {
-  let index = 0;
-  let left = count;
-  for (; index < chunks.length; index++) {
-    const chunk = chunks[index]!;
-    if (left < chunk.length) return [chunk.subarray(left), ...chunks.slice(index + 1)];
-    left -= chunk.length;
+  /** From this position on nothing goes to the disk; what is there is read on, but gives its name up. */
+  async #pass(position: number): Promise<void> {
+    this.#passing = new PassThrough(position);
+    // It would keep a full disk full, and a later writer starts its own.
+    await this.#file?.remove().catch((error: unknown) => this.#host.failed('spool', error));
   }
-  return [];
-}
 
-async function readOrigin(path: string): Promise<SpoolOrigin> {
-  try {
-    const { size, etag } = JSON.parse(await readFile(path, 'utf8')) as Record<string, unknown>;
-    return {
-      size: Number.isSafeInteger(size) ? (size as number) : undefined,
-      etag: typeof etag === 'string' ? etag : undefined,
-    };
-  } catch {
-    // Written without fsync: after a crash it may be missing or torn. The bytes are still good
-    // for a resume without If-Range, and the digest decides in the end.
-    return {};
+  #reset(): void {
+    this.#digester = new Digester(this.#digester.algorithm);
+    this.#offset = 0;
+    this.#origin = {};
+  }
+
+  async #recover(file: SpoolFile): Promise<void> {
+    this.#origin = await file.readOrigin();
+    const take = (bytes: Buffer): void => this.#digester.update(bytes);
+    const isOfUse = await file.readBack(this.#origin.size ?? Infinity, take, this.#signal);
+    if (!isOfUse) return this.restart();
+    this.#offset = file.length;
   }
 }

@@ -3,6 +3,7 @@ import { BoundedLabel } from './bounded-label.ts';
 import { RequestMetrics, type AnsweredRequest } from './request-metrics.ts';
 import { RepairMetrics } from './repair-metrics.ts';
 import { ServiceMetrics } from './service-metrics.ts';
+import { StoreMetrics } from './store-metrics.ts';
 import type { UpstreamStatus } from '../upstream/upstream-status.ts';
 import { registerUpstreamGauges } from './upstream-gauges.ts';
 import { UpstreamMetrics, type UpstreamRequest } from './upstream-metrics.ts';
@@ -13,6 +14,8 @@ export class Metrics {
   readonly service: ServiceMetrics;
   /** What is verified, and found wrong. */
   readonly repair: RepairMetrics;
+  /** What the store does on its own, and how the disk is. */
+  readonly store: StoreMetrics;
   readonly #register = new Registry();
   readonly #requests: RequestMetrics;
   readonly #upstream: UpstreamMetrics;
@@ -30,6 +33,7 @@ export class Metrics {
     collectDefaultMetrics({ register: this.#register });
     this.service = new ServiceMetrics(this.#register);
     this.repair = new RepairMetrics(this.#register);
+    this.store = new StoreMetrics(this.#register);
     this.#requests = new RequestMetrics(this.#register);
     this.#upstream = new UpstreamMetrics(this.#register);
     this.#downloads = new Counter({
@@ -123,12 +127,6 @@ export class Metrics {
       'Clients now following a running download',
       () => read().readers,
     );
-  }
-
-  /** Where to ask how much the store holds. */
-  observeStore(read: () => { readonly bytes: number; readonly blobs: number }): void {
-    this.#gauge('baleen_store_bytes', 'Bytes of all committed blobs', () => read().bytes);
-    this.#gauge('baleen_store_blobs', 'Committed blobs, manifests included', () => read().blobs);
   }
 
   /** Where to ask how many log lines were dropped since the start. */

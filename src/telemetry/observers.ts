@@ -1,6 +1,7 @@
 import type { Logger } from './logger.ts';
 import type { Metrics } from './metrics.ts';
 import { Occasional } from './occasional.ts';
+import type { StoreMetrics } from './store-metrics.ts';
 import type { UpstreamRequest } from './upstream-metrics.ts';
 
 /** Milliseconds between two log lines about the same trouble. */
@@ -103,6 +104,49 @@ export function createCatalogObserver(metrics: Metrics, logger: Logger): Catalog
       metrics.catalogUp(isUp);
       if (isUp) logger.info('Redis is in use');
       else logger.warn('Redis is out of reach; the disk answers in its place');
+    },
+  };
+}
+
+/** What the store tells of; has the shape of `StoreObserver` in `store`. */
+export interface StoreEvents {
+  evicted(event: { readonly blobs: number; readonly bytes: number; readonly reason: string }): void;
+  notEnough(bytes: number): void;
+  diskFailed(operation: string, error: unknown): void;
+  disk(state: string): void;
+}
+
+/** Counts what the store does on its own, and logs it; the disk's failures now and then. */
+export function createStoreObserver(metrics: StoreMetrics, logger: Logger): StoreEvents {
+  const occasional = new Occasional(quiet);
+  return {
+    evicted({ blobs, bytes, reason }) {
+      metrics.evicted(reason, blobs, bytes);
+      logger.info('blobs were evicted', { blobs, bytes, reason });
+    },
+    notEnough(bytes) {
+      const held = occasional.admit('not enough');
+      if (held === undefined) return;
+      logger.warn('not enough could be evicted: what is left is in use or pinned', {
+        missing: bytes,
+        ...(held > 0 && { suppressed: held }),
+      });
+    },
+    diskFailed(operation, error) {
+      metrics.diskFailed(operation);
+      const held = occasional.admit(`disk ${operation}`);
+      if (held === undefined) return;
+      logger.error('the disk refused; the service goes on without', {
+        operation,
+        error,
+        ...(held > 0 && { suppressed: held }),
+      });
+    },
+    disk(state) {
+      metrics.disk(state);
+      if (state === 'ok') logger.info('the disk takes bytes again');
+      else
+        logger.error('the disk is in trouble: images pass through without being kept', { state });
     },
   };
 }

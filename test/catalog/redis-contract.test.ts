@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, jest } from '@jest/globals';
 import type { Catalog } from '../../src/catalog/catalog.ts';
 import { createCatalog } from '../../src/catalog/create-catalog.ts';
-import { Serial } from '../../src/catalog/serial.ts';
+import { Serial } from '../../src/lib/serial.ts';
 import { catalogContract, type CatalogUnderTest } from '../contract/catalog.ts';
 import { RedisServer } from '../support/redis-server.ts';
 import { openCatalog } from './support.ts';

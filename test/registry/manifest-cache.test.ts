@@ -24,13 +24,14 @@ beforeEach(async () => {
   scaffold = await createScaffold();
   const { store } = scaffold;
   reads = [];
-  const counting: Pick<BlobStore, 'read' | 'put'> = {
+  const counting: Pick<BlobStore, 'read' | 'put' | 'used'> = {
     async read(digest, limit) {
       const bytes = await store.read(digest, limit);
       reads.push(bytes?.length ?? 0);
       return bytes;
     },
     put: (digest, bytes) => store.put(digest, bytes),
+    used: (digest) => store.used(digest),
   };
   cache = new ManifestCache(counting as BlobStore, 16 * 1024 * 1024);
 });

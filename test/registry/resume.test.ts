@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { RegistryError, type ErrorCode } from '../../src/oci/errors.ts';
-import { fits, isDiskFull, pauseAfter, refusesRange } from '../../src/registry/resume.ts';
+import { fits, pauseAfter, refusesRange } from '../../src/registry/resume.ts';
 
 const failed = (code: ErrorCode, upstreamStatus?: number, retryAfter?: number): RegistryError =>
   new RegistryError(code, undefined, {
@@ -40,11 +40,5 @@ describe('a transfer that broke', () => {
     expect(fits(10, undefined, 10)).toBe(true);
     expect(fits(11, 10, 5)).toBe(false);
     expect(fits(4, undefined, 5)).toBe(false);
-  });
-
-  it('is not kept where it is the disk that is full', () => {
-    expect(isDiskFull(Object.assign(new Error('no room'), { code: 'ENOSPC' }))).toBe(true);
-    expect(isDiskFull(Object.assign(new Error('broken'), { code: 'EIO' }))).toBe(false);
-    expect(isDiskFull(undefined)).toBe(false);
   });
 });

@@ -70,7 +70,7 @@ export class Baleen implements AsyncDisposable {
     return this.#child;
   }
 
-  /** Lays other sections over the configuration; they hold from the next start. */
+  /** Lays other sections over the configuration; they hold from the next start or command. */
   configure(settings: Settings): void {
     this.#settings = { ...this.#settings, ...settings };
   }
@@ -96,6 +96,7 @@ export class Baleen implements AsyncDisposable {
 
   /** Runs another command of Baleen with the same configuration, to its end. */
   async command(...args: readonly string[]): Promise<CommandResult> {
+    await this.#writeConfiguration();
     return tryCommand(process.execPath, [main, ...args, '--config', this.configFile], {
       env: hermeticEnvironment(),
     });

@@ -12,6 +12,7 @@ import { RouteTable, type Route } from '../../src/registry/resolve-route.ts';
 import { BufferPool } from '../../src/lib/buffer-pool.ts';
 import type { BlobReader, Pace, Piece } from '../../src/store/blob-reader.ts';
 import { DiskBlobStore } from '../../src/store/disk-blob-store.ts';
+import type { EvictionPolicy } from '../../src/store/eviction.ts';
 import { Layout } from '../../src/store/layout.ts';
 import { FakeUpstream } from './fake-upstream.ts';
 
@@ -27,11 +28,19 @@ export const policy: FreshnessPolicy = {
   keepDeleted: false,
 };
 
+/** A store that keeps everything. */
+export const noLimit: EvictionPolicy = {
+  maxSize: undefined,
+  highWatermark: 0.95,
+  lowWatermark: 0.9,
+  unusedTtl: undefined,
+};
+
 export async function createScaffold(overrides: Partial<FreshnessPolicy> = {}) {
   const data = await mkdtemp(join(tmpdir(), 'baleen-test-'));
   const layout = new Layout(data);
   const pool = new BufferPool(4 * 1024 * 1024);
-  const store = await DiskBlobStore.open(layout, pool, 3_600_000);
+  const store = await DiskBlobStore.open({ layout, pool, eviction: noLimit });
   const catalog = await createCatalog({
     directory: layout.root,
     observer: { error() {}, up() {} },

@@ -147,7 +147,7 @@ describe('the metrics', () => {
     const downloads = { inFlight: 1, readers: 7 };
     let lines = 3;
     metrics.observeDownloads(() => downloads);
-    metrics.observeStore(() => ({ bytes: 4096, blobs: 2 }));
+    metrics.store.observe(() => ({ bytes: 4096, blobs: 2, spooled: 10, limit: undefined }));
     metrics.observeDroppedLogLines(() => lines);
     expect(await samples(metrics, 'baleen_downloads_in_flight')).toEqual([
       'baleen_downloads_in_flight 1',
@@ -162,6 +162,7 @@ describe('the metrics', () => {
     ]);
     expect(await samples(metrics, 'baleen_store_bytes')).toEqual(['baleen_store_bytes 4096']);
     expect(await samples(metrics, 'baleen_store_blobs')).toEqual(['baleen_store_blobs 2']);
+    expect(await samples(metrics, 'baleen_spool_bytes')).toEqual(['baleen_spool_bytes 10']);
     expect(await samples(metrics, 'baleen_log_lines_dropped_total')).toEqual([
       'baleen_log_lines_dropped_total 4',
     ]);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { Serial } from '../../src/catalog/serial.ts';
+import { Serial } from '../../src/lib/serial.ts';
 
 describe('Serial', () => {
   it('runs work on the same key in the order of arrival, and on others beside it', async () => {

@@ -1,0 +1,60 @@
+import type { Command } from 'commander';
+import { createCatalog } from '../catalog/create-catalog.ts';
+import type { Config } from '../config/config.ts';
+import { describeByteSize } from '../lib/byte-size.ts';
+import { Layout } from '../store/layout.ts';
+import type { CommandContext } from './context.ts';
+import { OperationsClient } from './operations-client.ts';
+import { configFor } from './options.ts';
+import { gatherStats, type Stats } from './stats.ts';
+import { evictionPolicy, inspectStore } from './store.ts';
+
+/** `baleen stats` */
+export function addStatsCommand(program: Command, context: CommandContext): void {
+  program
+    .command('stats')
+    .description('say how much is cached')
+    .option('--json', 'print one JSON document')
+    .action(async (options: { json?: true }, command: Command) => {
+      const config = configFor(command, context);
+      await using client = await OperationsClient.find(config);
+      const stats =
+        client === undefined ? await inspect(config) : ((await client.get('stats')) as Stats);
+      context.stdout(options.json === true ? `${JSON.stringify(stats)}\n` : describe(stats));
+    });
+}
+
+async function inspect(config: Config): Promise<Stats> {
+  const { directory } = config.storage;
+  const store = await inspectStore(config);
+  await store.usage.count(new AbortController().signal);
+  const catalog = await createCatalog({
+    directory: new Layout(directory).root,
+    observer: { error() {}, up() {} },
+  });
+  try {
+    return await gatherStats(directory, store, catalog, evictionPolicy(config));
+  } finally {
+    await catalog.close();
+  }
+}
+
+function describe(stats: Stats): string {
+  const repositories = Object.entries(stats.repositories);
+  const rows = [
+    ['directory', stats.directory],
+    ['blobs', `${stats.blobs}${stats.counted ? '' : ' (still counting)'}`],
+    ['size', size(stats.bytes)],
+    ['partial', `${size(stats.spooled)}, ${stats.downloads} downloads running`],
+    ['limit', stats.max_size === null ? 'none (storage.max_size)' : size(stats.max_size)],
+    ['disk', `${stats.disk}, ${size(stats.free)} free`],
+    ...repositories.map(([name, count]) => [name, `${count} repositories`]),
+  ];
+  const width = Math.max(...rows.map(([label = '']) => label.length));
+  return rows.map(([label = '', value]) => `${label.padEnd(width)}  ${value}\n`).join('');
+}
+
+/** `-` for what cannot be known. */
+function size(bytes: number | null): string {
+  return bytes === null ? '-' : describeByteSize(bytes);
+}

@@ -1,0 +1,221 @@
+import { describeByteSize } from '../lib/byte-size.ts';
+import { RegistryError } from '../oci/errors.ts';
+import type { StoredBlob } from './blob-walk.ts';
+import {
+  excess,
+  OldestFirst,
+  reliefOf,
+  unusedBefore,
+  type EvictionPolicy,
+  type EvictionReason,
+} from './eviction.ts';
+import type { StoreObserver } from './store-observer.ts';
+
+/** What the evictor needs of a store. */
+export interface Evictable {
+  /** Bytes of committed blobs. */
+  readonly committed: number;
+  /** Bytes of committed blobs and of spools, those on their way included. */
+  readonly occupied: number;
+  survey(signal: AbortSignal): AsyncIterable<readonly StoredBlob[]>;
+  /** Removes a blob that was not used since it was surveyed; gives the bytes freed. */
+  evict(blob: StoredBlob): Promise<number>;
+  /** Bytes of partial downloads that last grew before a time, and that nobody goes on with. */
+  leftovers(before: number): number;
+  /** Removes such, the oldest first, until so many bytes are free; gives how many are. */
+  evictLeftovers(before: number, enough: number): Promise<number>;
+}
+
+/** What was, or would be, evicted. */
+export interface Evicted {
+  blobs: number;
+  bytes: number;
+}
+
+/** Blobs that one survey lists; more are found by the next one. */
+const listed = 50_000;
+
+/** Milliseconds between two reliefs of a full disk. */
+const reliefPause = 10_000;
+
+/**
+ * Keeps the store within its limits: the least recently used goes first, what is being read or
+ * pinned stays. One sweep at a time; whoever needs room waits for it.
+ */
+export class Evictor {
+  readonly #store: Evictable;
+  readonly #policy: EvictionPolicy;
+  readonly #observer: StoreObserver;
+  readonly #isPinned: (blob: StoredBlob) => boolean;
+  readonly #abort = new AbortController();
+  /** The blobs used longest ago, as the last survey found them. */
+  #oldest: StoredBlob[] = [];
+  #sweeping: Promise<Evicted> | undefined;
+  /** Bytes of blobs that are about to be committed. */
+  #wanted = 0;
+  #relievedAt = -Infinity;
+
+  constructor(
+    store: Evictable,
+    policy: EvictionPolicy,
+    observer: StoreObserver,
+    isPinned: (blob: StoredBlob) => boolean = () => false,
+  ) {
+    this.#store = store;
+    this.#policy = policy;
+    this.#observer = observer;
+    this.#isPinned = isPinned;
+  }
+
+  /** Makes room behind the caller's back where the store has grown above its high watermark. */
+  check(): void {
+    if (excess(this.#store.occupied, this.#policy) > 0) void this.sweep();
+  }
+
+  /**
+   * Runs the commit of a blob once there is room for it, so that the limit holds at any moment.
+   * @throws RegistryError UNAVAILABLE where there is none to be had
+   */
+  async admit<T>(bytes: number, commit: () => Promise<T>): Promise<T> {
+    const { maxSize } = this.#policy;
+    if (maxSize === undefined) return commit();
+    if (bytes > maxSize) throw noRoom(bytes, 'it is larger than storage.max_size');
+    this.#wanted += bytes;
+    try {
+      // A sweep that was under way already may have ended just before it knew of this one.
+      for (let tries = 0; tries < 2 && this.#missing > 0; tries++) await this.sweep();
+      if (this.#missing > 0) throw noRoom(bytes, 'all that is stored is in use or pinned');
+      return await commit();
+    } finally {
+      this.#wanted -= bytes;
+    }
+  }
+
+  /** The disk is full although no limit was reached: gives up a little, now and then. */
+  relieve(): void {
+    const now = performance.now();
+    if (now - this.#relievedAt < reliefPause) return;
+    this.#relievedAt = now;
+    const bytes = reliefOf(this.#store.occupied);
+    void this.#once((evicted) => this.#free(evicted, 'disk-full', () => bytes - evicted.bytes));
+  }
+
+  /** Removes what nobody has used for longer than the policy allows, blobs and partial downloads. */
+  expire(leftoversBefore: number): Promise<Evicted> {
+    return this.#quietly(async (evicted) => {
+      evicted.bytes += await this.#store.evictLeftovers(leftoversBefore, Infinity);
+      const before = unusedBefore(this.#policy, Date.now());
+      if (before === undefined) return;
+      for await (const blobs of this.#store.survey(this.#abort.signal)) {
+        for (const blob of blobs) if (blob.usedAt < before) await this.#evict(blob, evicted);
+      }
+      this.#report(evicted, 'unused');
+    });
+  }
+
+  /** What {@link expire} and {@link sweep} would remove now. Counts the store anew. */
+  async plan(leftoversBefore: number): Promise<Evicted> {
+    const before = unusedBefore(this.#policy, Date.now()) ?? -Infinity;
+    const planned: Evicted = { blobs: 0, bytes: this.#store.leftovers(leftoversBefore) };
+    const oldest = new OldestFirst(listed);
+    for await (const blobs of this.#store.survey(this.#abort.signal)) {
+      for (const blob of blobs) if (blob.usedAt < before) add(planned, blob.size);
+      oldest.add(blobs.filter(({ usedAt }) => usedAt >= before));
+    }
+    let left = excess(this.#store.occupied - planned.bytes, this.#policy);
+    for (const blob of oldest.take()) {
+      if (left <= 0) break;
+      if (this.#isPinned(blob)) continue;
+      add(planned, blob.size);
+      left -= blob.size;
+    }
+    return planned;
+  }
+
+  /** Brings the store within its limits; joins a sweep that is under way. */
+  async sweep(): Promise<Evicted> {
+    const { maxSize = Infinity, lowWatermark } = this.#policy;
+    if (this.#missing <= 0 && excess(this.#store.occupied, this.#policy) === 0) {
+      return { blobs: 0, bytes: 0 };
+    }
+    const low = maxSize * lowWatermark;
+    const left = (): number => Math.max(this.#store.occupied - low, this.#missing);
+    return this.#once((evicted) => this.#free(evicted, 'size', left));
+  }
+
+  stop(): void {
+    this.#abort.abort();
+  }
+
+  /** Bytes by which what is committed, and about to be, is above the limit. */
+  get #missing(): number {
+    const { maxSize = Infinity } = this.#policy;
+    return this.#store.committed + this.#wanted - maxSize;
+  }
+
+  #once(work: (evicted: Evicted) => Promise<void>): Promise<Evicted> {
+    this.#sweeping ??= this.#quietly(work).finally(() => (this.#sweeping = undefined));
+    return this.#sweeping;
+  }
+
+  /** @param left bytes that have still to go */
+  async #free(evicted: Evicted, reason: EvictionReason, left: () => number): Promise<void> {
+    let isFresh = false;
+    while (left() > 0 && !this.#abort.signal.aborted) {
+      const blob = this.#oldest.pop();
+      if (blob !== undefined) {
+        const older = await this.#store.evictLeftovers(blob.usedAt, left());
+        evicted.bytes += older;
+        if (older === 0) await this.#evict(blob, evicted);
+        else this.#oldest.push(blob);
+      } else if (isFresh) {
+        // All blobs that a survey found for this very sweep are gone, in use, or pinned.
+        evicted.bytes += await this.#store.evictLeftovers(Infinity, left());
+        break;
+      } else {
+        isFresh = true;
+        this.#oldest = await this.#survey();
+      }
+    }
+    this.#report(evicted, reason);
+    const missing = left();
+    if (missing > 0) this.#observer.notEnough(missing);
+  }
+
+  async #survey(): Promise<StoredBlob[]> {
+    const oldest = new OldestFirst(listed);
+    for await (const blobs of this.#store.survey(this.#abort.signal)) oldest.add(blobs);
+    return oldest.take().toReversed();
+  }
+
+  async #evict(blob: StoredBlob, evicted: Evicted): Promise<void> {
+    if (this.#isPinned(blob)) return;
+    const bytes = await this.#store.evict(blob);
+    if (bytes > 0) add(evicted, bytes);
+  }
+
+  #report({ blobs, bytes }: Evicted, reason: EvictionReason): void {
+    if (bytes > 0) this.#observer.evicted({ blobs, bytes, reason });
+  }
+
+  /** A disk that fails here has nobody to tell but the operator; it is tried again with the next need. */
+  async #quietly(work: (evicted: Evicted) => Promise<void>): Promise<Evicted> {
+    const evicted: Evicted = { blobs: 0, bytes: 0 };
+    try {
+      await work(evicted);
+    } catch (error) {
+      if (!this.#abort.signal.aborted) this.#observer.diskFailed('evict', error);
+    }
+    return evicted;
+  }
+}
+
+function add(sum: Evicted, bytes: number): void {
+  sum.blobs++;
+  sum.bytes += bytes;
+}
+
+function noRoom(bytes: number, reason: string): RegistryError {
+  const size = describeByteSize(bytes);
+  return new RegistryError('UNAVAILABLE', `there is no room for a blob of ${size}: ${reason}`);
+}

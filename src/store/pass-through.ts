@@ -1,0 +1,65 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { RecentBytes } from './recent-bytes.ts';
+
+/** Bytes between the newest and the slowest reader; beyond them the transfer waits. */
+const windowSize = 8 * 1024 * 1024;
+
+/** Milliseconds that the transfer waits for a reader that takes nothing, before it is left behind. */
+const patience = 10_000;
+
+/**
+ * The part of a blob that no disk holds: it passes through memory, at the pace of its readers. One
+ * that stops reading is left behind in the end, and finds its bytes gone.
+ */
+export class PassThrough {
+  /** Position of the first byte that is not on the disk. */
+  readonly begin: number;
+  readonly #recent: RecentBytes;
+  /** Position before which no reader needs anything. */
+  #needed = 0;
+  #wake: () => void = nothing;
+
+  constructor(begin: number) {
+    this.begin = begin;
+    this.#recent = new RecentBytes(begin);
+  }
+
+  /** Whether every byte that ever came can still be read. */
+  get isWhole(): boolean {
+    return this.#recent.start === this.begin;
+  }
+
+  /** Takes bytes; settles when there is room for more. */
+  async push(chunks: readonly Buffer[], signal: AbortSignal): Promise<void> {
+    for (const chunk of chunks) this.#recent.push(chunk);
+    // All readers may wait for what is further ahead.
+    this.#recent.forget(this.#needed);
+    while (this.#recent.size > windowSize && !signal.aborted) {
+      const { start } = this.#recent;
+      const moved = new Promise<void>((resolve) => (this.#wake = resolve));
+      const timer = new AbortController();
+      const until = AbortSignal.any([signal, timer.signal]);
+      await Promise.race([moved, delay(patience, undefined, { signal: until }).catch(nothing)]);
+      timer.abort();
+      const hasMoved = this.#recent.start > start;
+      if (!hasMoved) this.#recent.forget(start + this.#recent.size - windowSize / 2);
+    }
+  }
+
+  /** See {@link RecentBytes.read}. */
+  read(buffer: Buffer, length: number, position: number): number {
+    return this.#recent.read(buffer, length, position);
+  }
+
+  /** No reader needs what lies before `position`. */
+  forget(position: number): void {
+    const { start } = this.#recent;
+    this.#needed = position;
+    this.#recent.forget(position);
+    if (this.#recent.start > start) this.#wake();
+  }
+}
+
+function nothing(): void {
+  // Nobody waits, and a wait that was cut short is over.
+}

@@ -1,0 +1,108 @@
+import { readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isMissing } from '../lib/atomic-file.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { Layout } from './layout.ts';
+
+/** A download in progress, as far as its room on the disk goes. */
+export interface GrowingSpool {
+  /** Bytes that it takes, or will take, as soon as that is known. */
+  readonly footprint: number;
+}
+
+/** A partial download that nobody is going on with. */
+interface Leftover {
+  readonly bytes: number;
+  /** When it last grew, in milliseconds since the epoch. */
+  readonly at: number;
+}
+
+/** The spool folder: what grows in it, and what was left behind. */
+export class Spools {
+  readonly #layout: Layout;
+  readonly #growing = new Map<string, GrowingSpool>();
+  readonly #leftovers = new Map<string, Leftover>();
+
+  constructor(layout: Layout) {
+    this.#layout = layout;
+  }
+
+  /** Bytes of all spools, those included that running downloads have yet to receive. */
+  get bytes(): number {
+    let sum = 0;
+    for (const { footprint } of this.#growing.values()) sum += footprint;
+    for (const { bytes } of this.#leftovers.values()) sum += bytes;
+    return sum;
+  }
+
+  /** Downloads in progress. */
+  get growing(): number {
+    return this.#growing.size;
+  }
+
+  /** Notes that a spool grows from now on. */
+  opened(digest: Digest, spool: GrowingSpool): void {
+    const name = this.#layout.spoolName(digest);
+    this.#growing.set(name, spool);
+    this.#leftovers.delete(name);
+  }
+
+  /**
+   * Notes that it does not grow any more; what is left of it may be gone on with later. To be
+   * called while nobody opens a spool of the same digest.
+   */
+  async closed(digest: Digest, spool: GrowingSpool): Promise<void> {
+    const name = this.#layout.spoolName(digest);
+    // Another may grow in its place: one that no longer touches the disk was overtaken.
+    if (this.#growing.get(name) !== spool) return;
+    this.#growing.delete(name);
+    await this.#look(name);
+  }
+
+  /** Bytes of leftovers that last grew before a time. */
+  leftovers(before: number): number {
+    let sum = 0;
+    for (const { bytes, at } of this.#leftovers.values()) if (at < before) sum += bytes;
+    return sum;
+  }
+
+  /**
+   * Removes leftovers that last grew before a time, the oldest first.
+   * @param enough bytes after which to stop
+   * @param serially runs work on a digest's spool while nobody opens it
+   * @returns bytes freed
+   */
+  async removeLeftovers(
+    before: number,
+    enough: number,
+    serially: (name: string, work: () => Promise<void>) => Promise<void>,
+  ): Promise<number> {
+    const oldest = [...this.#leftovers].toSorted(([, a], [, b]) => a.at - b.at);
+    let freed = 0;
+    for (const [name, { bytes, at }] of oldest) {
+      if (at >= before || freed >= enough) break;
+      await serially(name, async () => {
+        // Somebody may have gone on with it in between.
+        if (!this.#leftovers.delete(name)) return;
+        await rm(join(this.#layout.spool, name), { recursive: true, force: true });
+        freed += bytes;
+      });
+    }
+    return freed;
+  }
+
+  /** Finds what earlier processes left behind; what holds no data is removed. */
+  async scan(): Promise<void> {
+    for (const name of await readdir(this.#layout.spool)) await this.#look(name);
+  }
+
+  async #look(name: string): Promise<void> {
+    const folder = join(this.#layout.spool, name);
+    try {
+      const { size, mtimeMs } = await stat(join(folder, 'data'));
+      this.#leftovers.set(name, { bytes: size, at: mtimeMs });
+    } catch (error) {
+      if (isMissing(error)) await rm(folder, { recursive: true, force: true });
+    }
+  }
+}
