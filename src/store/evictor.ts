@@ -4,6 +4,7 @@ import type { StoredBlob } from './blob-walk.ts';
 import {
   excess,
   OldestFirst,
+  rankOf,
   reliefOf,
   unusedBefore,
   type EvictionPolicy,
@@ -164,7 +165,7 @@ export class Evictor {
     while (left() > 0 && !this.#abort.signal.aborted) {
       const blob = this.#oldest.pop();
       if (blob !== undefined) {
-        const older = await this.#store.evictLeftovers(blob.usedAt, left());
+        const older = await this.#store.evictLeftovers(rankOf(blob), left());
         evicted.bytes += older;
         if (older === 0) await this.#evict(blob, evicted);
         else this.#oldest.push(blob);

@@ -1,7 +1,7 @@
 import { expect, it } from '@jest/globals';
 import { digestOf } from '../../src/oci/digest.ts';
 import type { StoredBlob } from '../../src/store/blob-walk.ts';
-import { excess, OldestFirst, reliefOf, unusedBefore } from '../../src/store/eviction.ts';
+import { excess, OldestFirst, rankOf, reliefOf, unusedBefore } from '../../src/store/eviction.ts';
 
 const policy = { maxSize: 1000, highWatermark: 0.9, lowWatermark: 0.8, unusedTtl: undefined };
 
@@ -21,6 +21,12 @@ it('lets go of nothing where there is no limit, and of a twentieth where the dis
 it('takes for unused what was used longer ago than it may', () => {
   expect(unusedBefore({ ...policy, unusedTtl: 100 }, 1000)).toBe(900);
   expect(unusedBefore(policy, 1000)).toBeUndefined();
+});
+
+it('keeps what is small, as manifests are, a week longer', () => {
+  const day = 86_400_000;
+  expect(rankOf({ size: 2_000, usedAt: 0 })).toBe(7 * day);
+  expect(rankOf({ size: 2_000_000, usedAt: 6 * day })).toBeLessThan(7 * day);
 });
 
 it('finds those used longest ago among any number', () => {
