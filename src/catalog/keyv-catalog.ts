@@ -7,7 +7,8 @@
  *   their own know what the others know.
  *
  * Writes go to the record first, then to the memory, then to the shared cache; whether that last
- * one took it does not matter.
+ * one took it does not matter. Where the record refuses, the writer is told, and the others know it
+ * all the same.
  */
 import type { Digest } from '../oci/digest.ts';
 import type { Tag } from '../oci/reference.ts';
@@ -65,9 +66,13 @@ export class KeyvCatalog implements Catalog {
   async putTag(repository: QualifiedName, tag: Tag, record: TagRecord): Promise<void> {
     const subject = tagSubject(this.#place(repository), tag);
     await this.#knowledge.serially([subject.key], async () => {
-      await this.#record.putTag(repository, tag, record);
-      if (this.#knowledge.isShared) await this.#record.unmarkDeleted(repository, tag);
-      await this.#knowledge.tell(subject, { at: record.checkedAt, value: record });
+      try {
+        await this.#record.putTag(repository, tag, record);
+        if (this.#knowledge.isShared) await this.#record.unmarkDeleted(repository, tag);
+      } finally {
+        // A disk that refuses does not make it less true: the next request need not ask again.
+        await this.#knowledge.tell(subject, { at: record.checkedAt, value: record });
+      }
     });
   }
 
@@ -104,14 +109,15 @@ export class KeyvCatalog implements Catalog {
       const news = await this.#allNews(repository, kind, unknown);
       if (news.length === 0) return;
       const at = Date.now();
-      await this.#record.putMembers(repository, kind, news, at);
-      const told = news.map((member) =>
-        this.#knowledge.tell(memberSubject(this.#place(repository), kind, member.digest), {
-          at,
-          value: member,
-        }),
-      );
-      await Promise.all(told);
+      try {
+        await this.#record.putMembers(repository, kind, news, at);
+      } finally {
+        const told = news.map((member) => {
+          const subject = memberSubject(this.#place(repository), kind, member.digest);
+          return this.#knowledge.tell(subject, { at, value: member });
+        });
+        await Promise.all(told);
+      }
     });
   }
 

@@ -1,5 +1,10 @@
-import { expect } from '@jest/globals';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, it } from '@jest/globals';
 import { createCatalog } from '../../src/catalog/create-catalog.ts';
+import { digestOf } from '../../src/oci/digest.ts';
+import type { Tag } from '../../src/oci/reference.ts';
+import { parseRepositoryName, qualify } from '../../src/oci/repository-name.ts';
 import { catalogContract } from '../contract/catalog.ts';
 import { openCatalog } from './support.ts';
 
@@ -14,4 +19,24 @@ catalogContract('without a shared cache', async () => {
       expect(test.observer.states).toEqual([]);
     },
   };
+});
+
+it('knows what the disk refuses to record, and says that it is not recorded', async () => {
+  await using test = await openCatalog((directory, observer) =>
+    createCatalog({ directory, observer }),
+  );
+  await mkdir(test.directory, { recursive: true });
+  // Nothing can be written on its way to the record.
+  await writeFile(join(test.directory, 'tmp'), 'in the way');
+  const repository = qualify('docker.io', parseRepositoryName('library/alpine'));
+  const digest = digestOf(Buffer.from('{}'));
+  const mediaType = 'application/vnd.oci.image.manifest.v1+json';
+  const tag = { digest, mediaType, size: 2, checkedAt: Date.now() };
+  const member = { digest, mediaType, size: 2 };
+  const { catalog } = test;
+  const refused = expect.objectContaining({ code: 'UNKNOWN' });
+  await expect(catalog.putTag(repository, 'edge' as Tag, tag)).rejects.toEqual(refused);
+  await expect(catalog.link(repository, 'manifests', [member])).rejects.toEqual(refused);
+  expect(await catalog.tag(repository, 'edge' as Tag)).toEqual(tag);
+  expect(await catalog.linked(repository, 'manifests', digest)).toEqual(member);
 });

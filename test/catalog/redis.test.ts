@@ -318,6 +318,7 @@ describe('a catalog that shares what it knows through Redis', () => {
       name: 'RegistryError',
       code: 'UNKNOWN',
     });
-    expect(await catalog.tag(alpine, latest)).toBeUndefined();
+    // It is true all the same, for this process and for all others.
+    expect(await catalog.tag(alpine, latest)).toBeDefined();
   });
 });
