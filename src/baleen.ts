@@ -96,7 +96,6 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
     isInUse: (upstream) => downloads.uses(upstream),
   });
   const { table } = upstreams;
-  const cache = new ManifestCache(store, storage.manifest_cache);
   const maintenance = new Maintenance({
     config,
     layout,
@@ -105,7 +104,10 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
     forget: (digest) => cache.forget(digest),
     metrics,
     logger,
+    signal,
   });
+  const { health } = maintenance;
+  const cache = new ManifestCache(store, health, storage.manifest_cache);
   const fetcher = new ManifestFetcher({ catalog, cache, observer, signal });
   const manifests = new ManifestService({ catalog, cache, fetcher, observer, signal });
   metrics.store.observe(() => ({
@@ -120,7 +122,7 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
   const app = createApp({
     table,
     manifests,
-    blobs: new BlobService({ catalog, store, downloads, observer, signal }),
+    blobs: new BlobService({ catalog, store, downloads, health, observer, signal }),
     tags: new TagListService(catalog, signal),
     referrers: new ReferrerListService(catalog, manifests, signal),
     listRepositories: (only) => listRepositories(catalog, table.defaultUpstream, only),

@@ -3,11 +3,14 @@ import type { Config } from '../config/config.ts';
 import type { OperationsApi } from '../http/operations-api.ts';
 import type { Digest } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
+import { Pace } from '../lib/pace.ts';
+import { BlobHealth } from '../registry/blob-health.ts';
 import { Verification } from '../registry/verify.ts';
 import type { DiskBlobStore } from '../store/disk-blob-store.ts';
 import type { Layout } from '../store/layout.ts';
 import { Quarantine } from '../store/quarantine.ts';
 import { Scrub } from '../store/scrub.ts';
+import { verifyBlob } from '../store/verification.ts';
 import { createWithdraw, type Withdraw } from '../store/withdraw.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -23,18 +26,22 @@ export interface MaintenanceOptions {
   readonly forget: (digest: Digest) => void;
   readonly metrics: Metrics;
   readonly logger: Logger;
+  /** Ends what goes on for clients, at shutdown. */
+  readonly signal: AbortSignal;
 }
 
 /** What keeps a running service's store right: the scrub, and what operators ask for. */
 export class Maintenance {
   /** The one way out of service for a blob that is found wrong. */
   readonly withdraw: Withdraw;
+  /** What serving does about it. */
+  readonly health: BlobHealth;
   readonly #options: MaintenanceOptions;
   readonly #quarantine: Quarantine;
   #isVerifying = false;
 
   constructor(options: MaintenanceOptions) {
-    const { config, layout, store, forget, metrics, logger } = options;
+    const { config, layout, store, forget, metrics, logger, signal } = options;
     this.#options = options;
     this.#quarantine = new Quarantine({
       layout,
@@ -45,6 +52,15 @@ export class Maintenance {
       quarantine: this.#quarantine,
       forget,
       observer: createWithdrawObserver(metrics, logger),
+    });
+    this.health = new BlobHealth({
+      withdraw: this.withdraw,
+      verify: (digest) =>
+        verifyBlob(layout.blob(digest), digest, {
+          pace: new Pace(Infinity),
+          onBytes: () => undefined,
+          signal,
+        }),
     });
   }
 

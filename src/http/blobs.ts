@@ -53,7 +53,10 @@ export function getBlob({ table, blobs }: BlobHandlerOptions): RequestHandler {
       throw error;
     }
     response.writeHead(plan.status, { ...commonHeaders(request, context), ...plan.headers });
-    await send(response, reader, plan.segments, context);
+    const failure = await send(response, reader, plan.segments, context);
+    if (failure === undefined) return;
+    blobs.contentFailed(digest, outcome, failure);
+    throw failure;
   };
 }
 
@@ -98,15 +101,18 @@ function blobHeaders(digest: Digest): OutgoingHttpHeaders {
   };
 }
 
-/** The head is out: what fails from here on shows as a broken connection, and in the log. */
+/**
+ * The head is out: what fails from here on shows as a broken connection, and in the log.
+ * @returns why the content failed, where it did
+ */
 async function send(
   response: ServerResponse,
   reader: BlobReader,
   segments: readonly Segment[],
   context: RequestContext,
-): Promise<void> {
+): Promise<Error | undefined> {
   const result = await sendContent(response, reader, segments);
   context.bytes = result.bytes;
   context.complete = result.complete;
-  if (result.error !== undefined) throw result.error;
+  return result.error;
 }

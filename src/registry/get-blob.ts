@@ -4,12 +4,14 @@ import { isRegistryError, RegistryError } from '../oci/errors.ts';
 import type { BlobReader } from '../store/blob-reader.ts';
 import type { BlobStore } from '../store/blob-store.ts';
 import { noteAbsence, refuseIfAbsent } from './absence.ts';
+import type { BlobHealth } from './blob-health.ts';
 import type { Download } from './download.ts';
 import type { Downloads } from './downloads.ts';
 import { cannotBeAsked } from './freshness.ts';
 import { withheld } from './growing-blob.ts';
 import { hit, type Outcome } from './outcome.ts';
 import type { Route } from './resolve-route.ts';
+import { StoredBlobs } from './stored-blobs.ts';
 
 /** A blob that can be read, perhaps while it still arrives. Close the reader. */
 export interface BlobAnswer {
@@ -33,6 +35,7 @@ export interface BlobServiceOptions {
   readonly catalog: Catalog;
   readonly store: BlobStore;
   readonly downloads: Downloads;
+  readonly health: BlobHealth;
   readonly observer: BlobObserver;
   /** Ends all questions to upstreams, at shutdown. Not a client's: many may wait for one answer. */
   readonly signal: AbortSignal;
@@ -50,9 +53,11 @@ const unknownType = 'application/octet-stream';
  */
 export class BlobService {
   readonly #options: BlobServiceOptions;
+  readonly #stored: StoredBlobs;
 
   constructor(options: BlobServiceOptions) {
     this.#options = options;
+    this.#stored = new StoredBlobs(options);
   }
 
   /**
@@ -68,7 +73,8 @@ export class BlobService {
     for (;;) {
       const running = downloads.running(digest);
       const ended = downloads.ended;
-      const stored = running === undefined ? await this.#openStored(digest, member) : undefined;
+      const stored =
+        running === undefined ? await this.#stored.open(route, digest, member) : undefined;
       const isPermitted = member !== undefined && !member.claimed;
       if (stored !== undefined && isPermitted) {
         return { reader: stored, outcome: confirmed ? since(started, 'revalidated') : hit };
@@ -107,7 +113,7 @@ export class BlobService {
    * @throws RegistryError BLOB_UNKNOWN, or the upstream's failure
    */
   async stat(route: Route, digest: Digest): Promise<BlobFacts> {
-    const { catalog, downloads, store } = this.#options;
+    const { catalog, downloads } = this.#options;
     const running = downloads.running(digest);
     const arriving = running?.blob.size;
     if (arriving !== undefined && isSourceOf(running!, route)) {
@@ -115,8 +121,8 @@ export class BlobService {
     }
     const member = await catalog.linked(route.key, 'blobs', digest);
     if (member === undefined) await refuseIfAbsent(catalog, route, `blobs/${digest}`);
-    const held = member === undefined ? undefined : await store.stat(digest);
-    const isHeld = held !== undefined && isWhole(held, member);
+    const held = member === undefined ? undefined : await this.#stored.size(route, digest, member);
+    const isHeld = held !== undefined;
     if (member !== undefined && !member.claimed) {
       if (isHeld) return { size: held, outcome: hit };
       if (arriving !== undefined) return { size: arriving, outcome: { kind: 'collapsed' } };
@@ -129,12 +135,9 @@ export class BlobService {
     return { size: size ?? member?.size, outcome };
   }
 
-  /** Opens what the store has; a file that was cut short is as good as none. */
-  async #openStored(digest: Digest, member: Member | undefined): Promise<BlobReader | undefined> {
-    const reader = await this.#options.store.open(digest);
-    if (reader?.size === undefined || isWhole(reader.size, member)) return reader;
-    reader.close();
-    return undefined;
+  /** Hears that an answer broke since its content failed. */
+  contentFailed(digest: Digest, outcome: Outcome, error: Error): void {
+    this.#stored.contentFailed(digest, outcome, error);
   }
 
   /**
@@ -203,11 +206,6 @@ export class BlobService {
 /** Whether a download was started through this route's own repository. */
 function isSourceOf({ source }: Download, route: Route): boolean {
   return source.upstream === route.remote.upstream && source.repository === route.repository;
-}
-
-/** Whether a file's size is the one that the manifest gave, where one did. */
-function isWhole(size: number, member: Member | undefined): boolean {
-  return member?.size === undefined || member.size === size;
 }
 
 function since(started: number, kind: Outcome['kind']): Outcome {

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { digestOf, splitDigest, type Digest } from '../oci/digest.ts';
 import { maxManifestSize, parseManifest } from '../oci/manifest.ts';
+import type { BlobHealth } from './blob-health.ts';
 import type { BlobStore } from '../store/blob-store.ts';
 
 /** A manifest as it is answered. */
@@ -13,11 +14,13 @@ export interface StoredManifest {
 /** The bytes of manifests in memory, in front of the store. */
 export class ManifestCache {
   readonly #store: BlobStore;
+  readonly #health: BlobHealth;
   readonly #memory: LRUCache<Digest, StoredManifest>;
 
   /** @param maxBytes memory for manifest bytes */
-  constructor(store: BlobStore, maxBytes: number) {
+  constructor(store: BlobStore, health: BlobHealth, maxBytes: number) {
     this.#store = store;
+    this.#health = health;
     this.#memory = new LRUCache({
       maxSize: Math.max(1, maxBytes),
       // An entry costs more than its bytes: the key, the object, the list.
@@ -42,8 +45,8 @@ export class ManifestCache {
   async get(digest: Digest, mediaType: string): Promise<StoredManifest | undefined> {
     const cached = this.peek(digest, mediaType);
     if (cached !== undefined) return cached;
-    const bytes = await this.#store.read(digest, maxManifestSize);
-    if (bytes === undefined || !isIntact(bytes, digest, mediaType)) return undefined;
+    const bytes = await this.#read(digest);
+    if (bytes === undefined || !isManifest(bytes, mediaType)) return undefined;
     const stored = { digest, mediaType, bytes };
     this.#memory.set(digest, stored);
     return stored;
@@ -54,10 +57,25 @@ export class ManifestCache {
     this.#memory.set(manifest.digest, manifest);
     await this.#store.put(manifest.digest, manifest.bytes);
   }
+
+  /** The right bytes, or none. */
+  async #read(digest: Digest): Promise<Buffer | undefined> {
+    let bytes: Buffer | undefined;
+    try {
+      bytes = await this.#store.read(digest, maxManifestSize);
+    } catch (error) {
+      await this.#health.readFailed(digest, error);
+      return undefined;
+    }
+    if (bytes === undefined) return undefined;
+    const actual = digestOf(bytes, splitDigest(digest).algorithm);
+    if (actual === digest) return bytes;
+    await this.#health.wrong(digest, `its ${bytes.length} bytes are those of ${actual}`);
+    return undefined;
+  }
 }
 
-function isIntact(bytes: Buffer, digest: Digest, mediaType: string): boolean {
-  if (digestOf(bytes, splitDigest(digest).algorithm) !== digest) return false;
+function isManifest(bytes: Buffer, mediaType: string): boolean {
   try {
     parseManifest(bytes, mediaType);
     return true;

@@ -17,12 +17,12 @@ let digest: Digest;
 /** Downloads that end with their last reader. */
 beforeEach(async () => {
   scaffold = await createScaffold();
-  const { catalog, store, hub } = scaffold;
+  const { catalog, store, hub, health } = scaffold;
   const pool = new BufferPool(4 * 1024 * 1024);
   const observer = { notStored() {}, received() {}, downloadEnded() {} };
   downloads = new Downloads({ store, pool, observer, continueWithoutReaders: false });
   const { signal } = new AbortController();
-  blobs = new BlobService({ catalog, store, downloads, observer, signal });
+  blobs = new BlobService({ catalog, store, downloads, health, observer, signal });
   digest = hub.addBlob(app, content);
 });
 afterEach(async () => {

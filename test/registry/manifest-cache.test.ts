@@ -33,7 +33,7 @@ beforeEach(async () => {
     put: (digest, bytes) => store.put(digest, bytes),
     used: (digest) => store.used(digest),
   };
-  cache = new ManifestCache(counting as BlobStore, 16 * 1024 * 1024);
+  cache = new ManifestCache(counting as BlobStore, scaffold.health, 16 * 1024 * 1024);
 });
 afterEach(() => scaffold.dispose());
 

@@ -8,12 +8,16 @@ import { ManifestFetcher } from '../../src/registry/fetch-manifest.ts';
 import { ManifestService } from '../../src/registry/get-manifest.ts';
 import { ManifestCache } from '../../src/registry/manifest-cache.ts';
 import type { FreshnessPolicy, Remote } from '../../src/registry/remote.ts';
+import { BlobHealth } from '../../src/registry/blob-health.ts';
 import { RouteTable, type Route } from '../../src/registry/resolve-route.ts';
 import { BufferPool } from '../../src/lib/buffer-pool.ts';
+import { Pace as Throttle } from '../../src/lib/pace.ts';
 import type { BlobReader, Pace, Piece } from '../../src/store/blob-reader.ts';
 import { DiskBlobStore } from '../../src/store/disk-blob-store.ts';
 import type { EvictionPolicy } from '../../src/store/eviction.ts';
 import { Layout } from '../../src/store/layout.ts';
+import { verifyBlob } from '../../src/store/verification.ts';
+import type { WrongBlob } from '../../src/store/withdraw.ts';
 import { FakeUpstream } from './fake-upstream.ts';
 
 /** The use cases on a real store and a real catalog, with upstreams that obey the test. */
@@ -70,8 +74,21 @@ export async function createScaffold(overrides: Partial<FreshnessPolicy> = {}) {
     downloadEnded() {},
   };
   const downloads = new Downloads({ store, pool, observer, continueWithoutReaders: true });
-  const blobs = new BlobService({ catalog, store, downloads, observer, signal });
-  const cache = new ManifestCache(store, 1024 * 1024);
+  const withdrawn: WrongBlob[] = [];
+  const health: BlobHealth = new BlobHealth({
+    verify: (digest) =>
+      verifyBlob(layout.blob(digest), digest, {
+        pace: new Throttle(Infinity),
+        onBytes: () => undefined,
+        signal,
+      }),
+    withdraw: (blob) => {
+      withdrawn.push(blob);
+      return store.delete(blob.digest);
+    },
+  });
+  const blobs = new BlobService({ catalog, store, downloads, health, observer, signal });
+  const cache = new ManifestCache(store, health, 1024 * 1024);
   const fetcher = new ManifestFetcher({ catalog, cache, observer, signal });
   const manifests = new ManifestService({ catalog, cache, fetcher, observer, signal });
   return {
@@ -86,6 +103,10 @@ export async function createScaffold(overrides: Partial<FreshnessPolicy> = {}) {
     manifests,
     stale,
     notStored,
+    health,
+    withdrawn,
+    cache,
+    observer,
     route: (name: string) => table.resolve({ name }),
     async dispose() {
       await downloads.stop();
