@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { createCatalog } from './catalog/create-catalog.ts';
+import { PinRecord } from './catalog/pin-record.ts';
 import { about } from './cli/about.ts';
 import { banner } from './cli/banner.ts';
 import { exitCodes } from './cli/context.ts';
@@ -38,6 +39,7 @@ import { ReferrerListService } from './registry/list-referrers.ts';
 import { listRepositories } from './registry/list-repositories.ts';
 import { TagListService } from './registry/list-tags.ts';
 import { ManifestCache } from './registry/manifest-cache.ts';
+import { pinnedDigests } from './registry/pinned.ts';
 import { DiskBlobStore } from './store/disk-blob-store.ts';
 import { startHousekeeping } from './store/housekeeping.ts';
 import { Layout } from './store/layout.ts';
@@ -96,6 +98,8 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
     isInUse: (upstream) => downloads.uses(upstream),
   });
   const { table } = upstreams;
+  const pins = new PinRecord(layout.root);
+  store.evictor.protect(() => pinnedDigests(pins, catalog, store));
   const maintenance = new Maintenance({
     config,
     layout,

@@ -16,6 +16,8 @@ export const folders = {
   listings: '_listings',
   /** One empty file a tag that was deleted and of which a shared cache may not have heard. */
   deleted: '_deleted',
+  /** One empty file an image that is never evicted. */
+  pins: '_pins',
 } as const;
 
 /** Where each part of the record lives: `repositories/<upstream>/<name…>/<folder>/…`. */
@@ -66,6 +68,14 @@ export class RecordLayout {
         .map((_, index) => join(this.root, ...components.slice(0, components.length - index)))
         .slice(0, -1),
     ];
+  }
+
+  pins(repository: QualifiedName): string {
+    return this.#inside(repository, folders.pins);
+  }
+
+  pin(repository: QualifiedName, name: string): string {
+    return this.#inside(repository, folders.pins, name);
   }
 
   listings(repository: QualifiedName): string {

@@ -8,16 +8,18 @@ import { folders } from './record-layout.ts';
 const width = 16;
 
 /** What makes a folder a repository: something was pulled or pushed. A mere listing does not. */
-const marks: ReadonlySet<string> = new Set([folders.tags, folders.manifests, folders.blobs]);
+const content: ReadonlySet<string> = new Set([folders.tags, folders.manifests, folders.blobs]);
 
 /**
  * Finds every repository below the folder, in ASCII order. Links are not followed; what is not a
  * repository's name is passed over; what cannot be read is reported and passed over.
  * @param root a folder of upstreams, each a folder of repositories
+ * @param marks the folders of which a repository must have one; by default those for content
  */
 export async function walkRepositories(
   root: string,
   failed: (error: unknown) => void,
+  marks: ReadonlySet<string> = content,
 ): Promise<QualifiedName[]> {
   const found: QualifiedName[] = [];
   const read = async (path: string): Promise<string[]> => {

@@ -1,13 +1,12 @@
 import type { Command } from 'commander';
-import { createCatalog } from '../catalog/create-catalog.ts';
 import type { Config } from '../config/config.ts';
 import { describeByteSize } from '../lib/byte-size.ts';
-import { Layout } from '../store/layout.ts';
 import type { CommandContext } from './context.ts';
 import { OperationsClient } from './operations-client.ts';
 import { configFor } from './options.ts';
 import { gatherStats, type Stats } from './stats.ts';
 import { evictionPolicy, inspectStore } from './store.ts';
+import { openWorkbench } from './workbench.ts';
 
 /** `baleen stats` */
 export function addStatsCommand(program: Command, context: CommandContext): void {
@@ -19,24 +18,19 @@ export function addStatsCommand(program: Command, context: CommandContext): void
       const config = configFor(command, context);
       await using client = await OperationsClient.find(config);
       const stats =
-        client === undefined ? await inspect(config) : ((await client.get('stats')) as Stats);
+        client === undefined
+          ? await inspect(config, context)
+          : ((await client.get('stats')) as Stats);
       context.stdout(options.json === true ? `${JSON.stringify(stats)}\n` : describe(stats));
     });
 }
 
-async function inspect(config: Config): Promise<Stats> {
-  const { directory } = config.storage;
+async function inspect(config: Config, context: CommandContext): Promise<Stats> {
+  await using bench = await openWorkbench(config, context);
   const store = await inspectStore(config);
   await store.usage.count(new AbortController().signal);
-  const catalog = await createCatalog({
-    directory: new Layout(directory).root,
-    observer: { error() {}, up() {} },
-  });
-  try {
-    return await gatherStats(directory, store, catalog, evictionPolicy(config));
-  } finally {
-    await catalog.close();
-  }
+  const { directory } = config.storage;
+  return gatherStats(directory, store, bench.catalog, evictionPolicy(config));
 }
 
 function describe(stats: Stats): string {

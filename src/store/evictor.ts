@@ -1,4 +1,5 @@
 import { describeByteSize } from '../lib/byte-size.ts';
+import type { Digest } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
 import type { StoredBlob } from './blob-walk.ts';
 import {
@@ -47,7 +48,9 @@ export class Evictor {
   readonly #store: Evictable;
   readonly #policy: EvictionPolicy;
   readonly #observer: StoreObserver;
-  readonly #isPinned: (blob: StoredBlob) => boolean;
+  /** Tells what must stay; asked with every survey. */
+  #protectedBy: () => Promise<ReadonlySet<Digest>> = () => Promise.resolve(new Set());
+  #protected: ReadonlySet<Digest> = new Set();
   readonly #abort = new AbortController();
   /** The blobs used longest ago, as the last survey found them. */
   #oldest: StoredBlob[] = [];
@@ -56,16 +59,24 @@ export class Evictor {
   #wanted = 0;
   #relievedAt = -Infinity;
 
-  constructor(
-    store: Evictable,
-    policy: EvictionPolicy,
-    observer: StoreObserver,
-    isPinned: (blob: StoredBlob) => boolean = () => false,
-  ) {
+  constructor(store: Evictable, policy: EvictionPolicy, observer: StoreObserver) {
     this.#store = store;
     this.#policy = policy;
     this.#observer = observer;
-    this.#isPinned = isPinned;
+  }
+
+  /**
+   * From now on, what `digests` names stays. Where that fails nothing is evicted: what is above the
+   * limit can go later, what is pinned would be lost.
+   */
+  protect(digests: () => Promise<ReadonlySet<Digest>>): void {
+    this.#protectedBy = digests;
+    this.reconsider();
+  }
+
+  /** Forgets in which order things were to go: what must stay has changed. */
+  reconsider(): void {
+    this.#oldest = [];
   }
 
   /** Makes room behind the caller's back where the store has grown above its high watermark. */
@@ -107,6 +118,7 @@ export class Evictor {
       evicted.bytes += await this.#store.evictLeftovers(leftoversBefore, Infinity);
       const before = unusedBefore(this.#policy, Date.now());
       if (before === undefined) return;
+      this.#protected = await this.#protectedBy();
       for await (const blobs of this.#store.survey(this.#abort.signal)) {
         for (const blob of blobs) if (blob.usedAt < before) await this.#evict(blob, evicted);
       }
@@ -117,16 +129,17 @@ export class Evictor {
   /** What {@link expire} and {@link sweep} would remove now. Counts the store anew. */
   async plan(leftoversBefore: number): Promise<Evicted> {
     const before = unusedBefore(this.#policy, Date.now()) ?? -Infinity;
+    this.#protected = await this.#protectedBy();
     const planned: Evicted = { blobs: 0, bytes: this.#store.leftovers(leftoversBefore) };
     const oldest = new OldestFirst(listed);
     for await (const blobs of this.#store.survey(this.#abort.signal)) {
-      for (const blob of blobs) if (blob.usedAt < before) add(planned, blob.size);
-      oldest.add(blobs.filter(({ usedAt }) => usedAt >= before));
+      const free = blobs.filter(({ digest }) => !this.#protected.has(digest));
+      for (const { usedAt, size } of free) if (usedAt < before) add(planned, size);
+      oldest.add(free.filter(({ usedAt }) => usedAt >= before));
     }
     let left = excess(this.#store.occupied - planned.bytes, this.#policy);
     for (const blob of oldest.take()) {
       if (left <= 0) break;
-      if (this.#isPinned(blob)) continue;
       add(planned, blob.size);
       left -= blob.size;
     }
@@ -185,12 +198,15 @@ export class Evictor {
 
   async #survey(): Promise<StoredBlob[]> {
     const oldest = new OldestFirst(listed);
-    for await (const blobs of this.#store.survey(this.#abort.signal)) oldest.add(blobs);
+    this.#protected = await this.#protectedBy();
+    for await (const blobs of this.#store.survey(this.#abort.signal)) {
+      oldest.add(blobs.filter(({ digest }) => !this.#protected.has(digest)));
+    }
     return oldest.take().toReversed();
   }
 
   async #evict(blob: StoredBlob, evicted: Evicted): Promise<void> {
-    if (this.#isPinned(blob)) return;
+    if (this.#protected.has(blob.digest)) return;
     const bytes = await this.#store.evict(blob);
     if (bytes > 0) add(evicted, bytes);
   }

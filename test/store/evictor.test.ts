@@ -100,6 +100,18 @@ describe('a store with a limit', () => {
     expect((await drain(reader)).length).toBe(300);
   });
 
+  it('keeps what is pinned, and evicts nothing where it cannot be known what is', async () => {
+    const first = await keep('a', 300, 60);
+    const second = await keep('b', 300, 30);
+    await keep('c', 300, 10);
+    store.evictor.protect(() => Promise.reject(new Error('no pins to be had')));
+    await expect(download('d', 200)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect(store.usage.blobs).toBe(3);
+    store.evictor.protect(() => Promise.resolve(new Set([first])));
+    await download('e', 200);
+    expect(await held(first, second)).toEqual([true, false]);
+  });
+
   it('never commits beyond the limit: not what is larger, nor what finds all else in use', async () => {
     await expect(download('x', 1001)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     const used = await keep('a', 900, 60);
