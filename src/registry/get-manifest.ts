@@ -4,6 +4,7 @@ import type { Digest } from '../oci/digest.ts';
 import { isRegistryError, RegistryError, toRegistryError } from '../oci/errors.ts';
 import { isDigestReference, type Reference, type Tag } from '../oci/reference.ts';
 import { noteAbsence, refuseIfAbsent } from './absence.ts';
+import { CheckPatience } from './check-patience.ts';
 import { cannotBeAsked, freshFor, onFailedCheck, sparedFor } from './freshness.ts';
 import type { ManifestCache, StoredManifest } from './manifest-cache.ts';
 import { hit, type Outcome } from './outcome.ts';
@@ -39,6 +40,7 @@ type Check =
 export class ManifestService {
   readonly #options: ManifestServiceOptions;
   readonly #checks = new SingleFlight<Check>();
+  readonly #patience = new CheckPatience();
 
   constructor(options: ManifestServiceOptions) {
     this.#options = options;
@@ -121,7 +123,9 @@ export class ManifestService {
     const late = new RegistryError('UPSTREAM_TIMEOUT');
     const mayBeStale = onFailedCheck(record, late, policy, Date.now()) === 'serve';
     // Where nothing stale may stand in, a slow answer is better than none.
-    const check = mayBeStale ? await withinBudget(running, policy.revalidateBudget) : await running;
+    const check = mayBeStale
+      ? await this.#patience.wait(route.remote.upstream, running, policy.revalidateBudget)
+      : await running;
     const upstreamMs = performance.now() - started;
     if (check !== undefined && check.kind !== 'failed') {
       const ttl = Math.ceil(policy.tagTtl(tag) / 1000);
@@ -156,7 +160,9 @@ export class ManifestService {
   async #check(route: Route, tag: Tag, record: TagRecord): Promise<Check> {
     const { fetcher, signal } = this.#options;
     try {
-      const { digest } = await route.remote.upstream.resolve(route.repository, tag, signal);
+      const { upstream } = route.remote;
+      const { digest } = await upstream.resolve(route.repository, tag, signal);
+      this.#patience.answered(upstream);
       if (digest === record.digest) {
         return { kind: 'revalidated', record: await fetcher.putTag(route, tag, record) };
       }
@@ -221,17 +227,4 @@ export class ManifestService {
 
 function answer({ bytes, mediaType, digest }: StoredManifest, outcome: Outcome): ManifestAnswer {
   return { bytes, mediaType, digest, outcome };
-}
-
-/** The result, or undefined where it takes longer than `budget` milliseconds; it then goes on behind. */
-async function withinBudget<T>(work: Promise<T>, budget: number): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(resolve, budget, undefined);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
