@@ -59,6 +59,7 @@ function createUpstream(
     thrift: config.rate_limit,
     realms: config.realms,
     timeouts: config.timeouts,
+    minRate: config.min_rate,
     ca: config.ca === undefined ? undefined : readFileSync(config.ca, 'utf8'),
     proxy: config.proxy,
     connections: config.connections,

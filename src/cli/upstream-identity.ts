@@ -7,7 +7,7 @@ import type { UpstreamConfig } from '../config/config.ts';
  */
 export function upstreamIdentity(config: UpstreamConfig, ca: string | undefined): string {
   const { timeouts, ...rest } = config;
-  const { connect, headers, idle, token } = timeouts;
+  const { connect, headers, idle, slow, body, token } = timeouts;
   const rules = new Set<string>([
     'aliases',
     'hosts',
@@ -19,7 +19,11 @@ export function upstreamIdentity(config: UpstreamConfig, ca: string | undefined)
     'deny',
   ] satisfies (keyof UpstreamConfig)[]);
   const entries = Object.entries(rest).filter(([key]) => !rules.has(key));
-  return JSON.stringify([entries.toSorted(byKey), { connect, headers, idle, token }, ca]);
+  return JSON.stringify([
+    entries.toSorted(byKey),
+    { connect, headers, idle, slow, body, token },
+    ca,
+  ]);
 }
 
 function byKey([one]: readonly [string, unknown], [other]: readonly [string, unknown]): number {

@@ -113,6 +113,8 @@ export interface UpstreamConfig {
   /** Connections at once to one origin. */
   readonly connections: number;
   readonly timeouts: TimeoutsConfig;
+  /** Bytes a second, over `timeouts.slow`, under which a blob's transfer is begun anew; 0 for any pace. */
+  readonly min_rate: number;
   readonly breaker: BreakerConfig;
   readonly rate_limit: RateLimitConfig;
   readonly tag_ttl: TagTtl;
@@ -143,6 +145,10 @@ export interface TimeoutsConfig {
   readonly headers: number;
   /** Without a byte of a body. */
   readonly idle: number;
+  /** Over which a blob's pace is averaged. */
+  readonly slow: number;
+  /** A manifest, or a page of a list, as a whole. */
+  readonly body: number;
   /** A whole exchange with a token server. */
   readonly token: number;
   /** A tag's check, before what is cached is served and the check goes on behind. */

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { parseDuration } from '../lib/duration.ts';
 import type { TagTtl } from './config.ts';
 import {
+  bytes,
   duration,
   file,
   floor,
@@ -88,6 +89,8 @@ const timeouts = z.strictObject({
   connect: timeout().prefault('5s'),
   headers: timeout().prefault('15s'),
   idle: timeout().prefault('30s'),
+  slow: timeout().prefault('30s'),
+  body: timeout().prefault('1m'),
   token: timeout().prefault('10s'),
   revalidate: timeout().prefault('2s'),
   resume: timeout().prefault('1m'),
@@ -131,6 +134,7 @@ export const upstreamSchema = z.strictObject({
   proxy: url(['http', 'https'], { credentials: true }).optional(),
   connections: integer(1, 4096).prefault(64),
   timeouts: timeouts.prefault({}),
+  min_rate: bytes({ min: 0 }).prefault('1KiB'),
   breaker: breaker.prefault({}),
   rate_limit: rateLimit.prefault({}),
   tag_ttl: tagTtl.prefault(defaultTagTtl),

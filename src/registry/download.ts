@@ -9,7 +9,7 @@ import { diskStateOf } from '../store/disk-health.ts';
 import type { FetchedBlob, Upstream } from '../upstream/upstream.ts';
 import { chunkBatches, lengthOf, withoutFirst } from './chunk-batches.ts';
 import { GrowingBlob } from './growing-blob.ts';
-import { fits, pauseAfter, refusesRange } from './resume.ts';
+import { fits, isProgress, pauseAfter, refusesRange } from './resume.ts';
 
 /*
  * One upstream transfer of one blob, with any number of live readers.
@@ -164,7 +164,7 @@ export class Download {
           if (asksForRest) throw error;
           continue;
         }
-        if (writer.offset > before) {
+        if (isProgress(writer.offset - before, error)) {
           lastProgress = performance.now();
           failures = 0;
         }

@@ -10,6 +10,14 @@ export function fits(size: number, known: number | undefined, spooled: number): 
   return spooled <= size && (known === undefined || known === size);
 }
 
+/** Bytes in one attempt that ran into a deadline; less is a trickle, not a line that is worth waiting for. */
+const trickle = 32_768;
+
+/** Whether an attempt brought enough for the blob's clients to be kept waiting for another. */
+export function isProgress(gained: number, error: unknown): boolean {
+  return gained >= (isRegistryError(error, 'UPSTREAM_TIMEOUT') ? trickle : 1);
+}
+
 /** Milliseconds to wait before another attempt; undefined where the answer was a plain no. */
 export function pauseAfter(error: unknown, failures: number): number | undefined {
   if (!isRegistryError(error)) return undefined;

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { RegistryError } from '../oci/errors.ts';
 import { networkError } from './network-error.ts';
+import { Pace, type PaceLimits } from './pace.ts';
 import type { Answer } from './transport.ts';
 
 /** Bytes read ahead of the consumer. */
@@ -8,7 +9,7 @@ const readAhead = 262_144;
 
 /**
  * A blob's body as an upstream promises it: it ends where it was said to end, or with a
- * RegistryError (UPSTREAM_TIMEOUT for an idle connection, UPSTREAM_UNAVAILABLE for a broken or short
+ * RegistryError (UPSTREAM_TIMEOUT for an idle connection or one that trickles, UPSTREAM_UNAVAILABLE for a broken or short
  * one, UPSTREAM_INVALID for one too long), or with the signal's reason.
  */
 export class BlobBody extends Readable {
@@ -17,6 +18,10 @@ export class BlobBody extends Readable {
   readonly #fail: (error: unknown) => Error;
   #received = 0;
   #flowing = false;
+  readonly #pace: Pace;
+  readonly #limits: PaceLimits;
+  readonly #slow: () => Error;
+  #timer: NodeJS.Timeout | undefined;
 
   /** @param expected bytes; undefined where only the connection's end tells */
   constructor(answer: Answer, expected: number | undefined, upstream: string, signal: AbortSignal) {
@@ -24,6 +29,12 @@ export class BlobBody extends Readable {
     this.#source = answer.body;
     this.#expected = expected;
     const { host } = answer.url;
+    this.#limits = answer.limits.pace;
+    this.#pace = new Pace(this.#limits);
+    this.#slow = () => {
+      const message = `${upstream}: ${host} sends less than ${this.#limits.minRate} bytes a second`;
+      return new RegistryError('UPSTREAM_TIMEOUT', message, { upstreamHost: host });
+    };
     // Between the answer and its first reader a break must not bring the process down; who reads is told.
     this.on('error', () => {});
     this.#fail = (error) => {
@@ -37,23 +48,38 @@ export class BlobBody extends Readable {
   }
 
   override _read(): void {
+    this.#pace.flows();
     if (this.#flowing) {
       this.#source.resume();
       return;
     }
     this.#flowing = true;
+    this.#watch();
     this.#source.on('data', (chunk: Buffer) => {
       this.#received += chunk.length;
-      if (!this.push(chunk)) this.#source.pause();
+      this.#pace.received(chunk.length);
+      if (this.push(chunk)) return;
+      this.#pace.waits();
+      this.#source.pause();
     });
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    clearInterval(this.#timer);
     this.#source.destroy();
     callback(error);
   }
 
+  #watch(): void {
+    if (this.#limits.minRate === 0) return;
+    this.#timer = setInterval(() => {
+      if (this.#pace.isTooSlow()) this.destroy(this.#slow());
+    }, this.#limits.over);
+    this.#timer.unref();
+  }
+
   #end(upstream: string, host: string): void {
+    clearInterval(this.#timer);
     if (this.#expected === undefined || this.#received === this.#expected) {
       this.push(null);
       return;

@@ -1,9 +1,10 @@
 import { X509Certificate } from 'node:crypto';
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
 import { Agent, errors, Pool, ProxyAgent, type Dispatcher } from 'undici';
+import { trackingConnector } from './kept-connection.ts';
 import type { ProxyChoice } from './proxy.ts';
 
-/** Deadlines in milliseconds. There is none on a body as a whole: it may flow as long as it flows. */
+/** Deadlines in milliseconds. There is none on a blob as a whole: it may flow as long as it flows. */
 export interface UpstreamTimeouts {
   /** DNS, TCP and TLS together. */
   readonly connect: number;
@@ -11,6 +12,10 @@ export interface UpstreamTimeouts {
   readonly headers: number;
   /** Between two pieces of a body. */
   readonly idle: number;
+  /** A manifest, a page of a list, or the text of an error, as a whole. */
+  readonly body: number;
+  /** Over which a blob's pace is averaged; see `minRate`. */
+  readonly slow: number;
   /** A token, or a credential exchanged, as a whole. */
   readonly token: number;
 }
@@ -22,6 +27,8 @@ export interface DispatcherOptions {
   /** PEM certificates, trusted beside the usual ones. */
   readonly ca: string | undefined;
   readonly proxy: ProxyChoice;
+  /** Each request gets a connection of its own. */
+  readonly fresh?: boolean;
 }
 
 /** Nobody sends more in headers, in bytes; signed URLs of CDNs take 2 to 4 KiB. */
@@ -68,8 +75,12 @@ export class Dispatchers {
       headersTimeout: headers,
       bodyTimeout: idle,
       maxHeaderSize,
+      ...(this.#options.fresh === true && { pipelining: 0 }),
     };
-    if (proxy === '') return new Agent({ ...shared, connect: { ...tls, timeout: connect } });
+    if (proxy === '') {
+      const connector = trackingConnector({ ...tls, timeout: connect, allowH2: false });
+      return new Agent({ ...shared, connect: connector });
+    }
     return new ProxyAgent({
       ...shared,
       uri: proxy,

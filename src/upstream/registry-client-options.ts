@@ -42,6 +42,8 @@ export interface RegistryClientOptions {
   /** Send Basic before being asked; always so for ECR. */
   readonly preemptive?: boolean | undefined;
   readonly timeouts?: Partial<UpstreamTimeouts> | undefined;
+  /** Bytes a second under which a blob's body counts as broken; 1 KiB unless told otherwise, 0 for any pace. */
+  readonly minRate?: number | undefined;
   readonly breaker?: BreakerPolicy | undefined;
   readonly thrift?: ThriftPolicy | undefined;
   /** PEM certificates, trusted beside the usual ones. */
@@ -62,6 +64,8 @@ export const defaultTimeouts: UpstreamTimeouts = {
   connect: 5_000,
   headers: 30_000,
   idle: 30_000,
+  body: 60_000,
+  slow: 30_000,
   token: 15_000,
 };
 

@@ -49,6 +49,7 @@ export class RegistryClient implements Upstream {
       timeouts,
       userAgent: options.userAgent ?? 'baleen',
       connections: options.connections ?? 32,
+      minRate: options.minRate ?? 1024,
       ca: options.ca,
       proxy:
         options.proxy === undefined

@@ -2,7 +2,9 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { RegistryError } from '../oci/errors.ts';
 import { Dispatchers, type DispatcherOptions } from './dispatchers.ts';
+import { wasKept } from './kept-connection.ts';
 import { isTimeout, networkError } from './network-error.ts';
+import type { PaceLimits } from './pace.ts';
 import type { RequestKind, UpstreamObserver } from './observer.ts';
 import { untilAborted } from './until-aborted.ts';
 
@@ -26,12 +28,23 @@ export interface Answer {
   readonly url: URL;
   /** Undecoded; fails with what undici has to say, or with the signal's reason. */
   readonly body: Dispatcher.ResponseData['body'];
+  readonly limits: BodyLimits;
+}
+
+/** How long a body may take. */
+export interface BodyLimits {
+  /** Milliseconds for one that is read whole. */
+  readonly whole: number;
+  /** For one that is passed on as it comes. */
+  readonly pace: PaceLimits;
 }
 
 export interface TransportOptions extends DispatcherOptions {
   /** The name in the configuration. */
   readonly upstream: string;
   readonly userAgent: string;
+  /** Bytes a second under which a blob's body counts as broken; 0 for any pace. */
+  readonly minRate: number;
   readonly observer: UpstreamObserver;
 }
 
@@ -41,11 +54,17 @@ export class Transport {
   /** Apart from transfers of blobs, which may hold every connection of theirs for minutes. */
   readonly #small: Dispatchers;
   readonly #blobs: Dispatchers;
+  /** For what found its kept connection closed. */
+  readonly #fresh: Dispatchers;
+  readonly #limits: BodyLimits;
 
   constructor(options: TransportOptions) {
     this.#options = options;
     this.#small = new Dispatchers(options);
     this.#blobs = new Dispatchers(options);
+    this.#fresh = new Dispatchers({ ...options, fresh: true });
+    const { body: whole, slow: over } = options.timeouts;
+    this.#limits = { whole, pace: { minRate: options.minRate, over } };
   }
 
   /**
@@ -54,32 +73,24 @@ export class Transport {
    */
   async send(request: OutgoingRequest, signal: AbortSignal): Promise<Answer> {
     signal.throwIfAborted();
-    const { method, url, headers, body, bulk } = request;
+    const { method, url, bulk } = request;
     const started = performance.now();
     const deadline = this.#deadline();
     const until = AbortSignal.any([signal, deadline.signal]);
     try {
-      const dispatcher = (bulk === true ? this.#blobs : this.#small).for(url);
-      // undici heeds the signal only once a connection is there.
-      const asked = dispatcher.request({
-        origin: url.origin,
-        path: `${url.pathname}${url.search}`,
-        method,
-        headers: {
-          'user-agent': this.#options.userAgent,
-          'accept-encoding': 'identity',
-          ...headers,
-        },
-        body: body ?? null,
-        signal: until,
+      const kept = this.#ask(bulk === true ? this.#blobs : this.#small, request, until);
+      // A server may close a kept connection just as a request leaves: that is no failure of its own.
+      const response = await kept.catch((error: unknown) => {
+        if (method === 'POST' || until.aborted || !wasKept(error)) throw error;
+        return this.#ask(this.#fresh, request, until);
       });
-      const response = await untilAborted(asked, until);
       this.#report(request, response.statusCode, started);
       return {
         status: response.statusCode,
         headers: response.headers,
         url,
         body: response.body,
+        limits: this.#limits,
       };
     } catch (error) {
       if (!signal.aborted) {
@@ -95,7 +106,28 @@ export class Transport {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#small.destroy(), this.#blobs.destroy()]);
+    await Promise.all([this.#small, this.#blobs, this.#fresh].map((each) => each.destroy()));
+  }
+
+  async #ask(
+    dispatchers: Dispatchers,
+    { method, url, headers, body }: OutgoingRequest,
+    until: AbortSignal,
+  ): Promise<Dispatcher.ResponseData> {
+    const asked = dispatchers.for(url).request({
+      origin: url.origin,
+      path: `${url.pathname}${url.search}`,
+      method,
+      headers: {
+        'user-agent': this.#options.userAgent,
+        'accept-encoding': 'identity',
+        ...headers,
+      },
+      body: body ?? null,
+      signal: until,
+    });
+    // undici heeds the signal only once a connection is there.
+    return untilAborted(asked, until);
   }
 
   /**
@@ -130,14 +162,15 @@ const discardLimit = 65_536;
 /** Gets rid of a body that nobody wants, without waiting for it. */
 export function discard(answer: Answer): void {
   answer.body.on('error', () => {});
-  void answer.body.dump({ limit: discardLimit }).catch(() => {});
+  const signal = AbortSignal.timeout(answer.limits.whole);
+  void answer.body.dump({ limit: discardLimit, signal }).catch(() => {});
 }
 
 /**
  * Reads a body whole.
  * @param limit bytes
- * @throws RegistryError UPSTREAM_INVALID where it is longer, or what the transfer fails with; or the
- *   signal's reason
+ * @throws RegistryError UPSTREAM_INVALID where it is longer, UPSTREAM_TIMEOUT where it takes longer
+ *   than a body may, or what the transfer fails with; or the signal's reason
  */
 export async function readBody(
   answer: Answer,
@@ -147,6 +180,8 @@ export async function readBody(
 ): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
+  const late = new DOMException('its answer took too long', 'TimeoutError');
+  const deadline = setTimeout(() => answer.body.destroy(late), answer.limits.whole);
   try {
     for await (const chunk of answer.body as AsyncIterable<Buffer>) {
       size += chunk.length;
@@ -161,6 +196,8 @@ export async function readBody(
   } catch (error) {
     signal.throwIfAborted();
     throw networkError(error, upstream, answer.url.host);
+  } finally {
+    clearTimeout(deadline);
   }
   return Buffer.concat(chunks, size);
 }

@@ -14,6 +14,12 @@ function code({ text }: Got): string | undefined {
   return (JSON.parse(text) as { errors: { code: string }[] }).errors[0]?.code;
 }
 
+/** Settings under which two hundred kilobytes a second are a trickle. */
+const trickling = {
+  min_rate: '200KB',
+  timeouts: { headers: '1s', idle: '1s', slow: '400ms', revalidate: '500ms', resume: '2s' },
+};
+
 describe('an upstream that misbehaves', () => {
   const resources = testResources();
   const image = seededImage([300_000], 9);
@@ -117,6 +123,22 @@ describe('an upstream that misbehaves', () => {
     const outcome = await blob();
     expect([outcome.complete, outcome.digest]).toEqual([true, layer.digest]);
     expect(upstream.requests('blob-get')[1]?.headers.range).toMatch(/^bytes=[1-9]\d*-/);
+  });
+
+  it('trickles once, and the transfer goes on through a new connection', async () => {
+    await start({}, trickling);
+    upstream.fault({ on: 'blob-get', times: 1, rate: 100_000 });
+    const outcome = await blob();
+    expect([outcome.complete, outcome.digest]).toEqual([true, layer.digest]);
+    expect(upstream.requests('blob-get')[1]?.headers.range).toMatch(/^bytes=[1-9]\d*-/);
+  });
+
+  it('trickles for good, and the client is let go after the deadline', async () => {
+    await start({}, trickling);
+    upstream.fault({ on: 'blob-get', rate: 2000 });
+    const outcome = await blob();
+    expect(outcome.complete && outcome.status === 200).toBe(false);
+    expect((await manifest('v1')).status).toBe(200);
   });
 
   it('stalls for good, and the client is let go after the deadline', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { RegistryError, type ErrorCode } from '../../src/oci/errors.ts';
-import { fits, pauseAfter, refusesRange } from '../../src/registry/resume.ts';
+import { fits, isProgress, pauseAfter, refusesRange } from '../../src/registry/resume.ts';
 
 const failed = (code: ErrorCode, upstreamStatus?: number, retryAfter?: number): RegistryError =>
   new RegistryError(code, undefined, {
@@ -33,6 +33,16 @@ describe('a transfer that broke', () => {
     [new Error('a bug'), false],
   ])('may be asked for whole where the range is what was refused (%#)', (error, expected) => {
     expect(refusesRange(error)).toBe(expected);
+  });
+
+  it.each([
+    [failed('UPSTREAM_UNAVAILABLE'), 0, false],
+    [failed('UPSTREAM_UNAVAILABLE'), 1, true],
+    [failed('UPSTREAM_TIMEOUT'), 1_000, false],
+    [failed('UPSTREAM_TIMEOUT'), 100_000, true],
+    [new Error('a bug'), 1, true],
+  ])('got further where it brought bytes, but not by a trickle (%#)', (error, gained, expected) => {
+    expect(isProgress(gained, error)).toBe(expected);
   });
 
   it('fits only an answer of the same size, and of no fewer bytes than are there', () => {

@@ -351,6 +351,19 @@ describe('authentication upstream', () => {
     });
   });
 
+  it('does not follow a token endpoint round in a circle', async () => {
+    nock('https://reef.test').get(path).reply(401, '', challenge('https://reef.test/token'));
+    nock('https://reef.test')
+      .get('/token')
+      .query(true)
+      .reply(307, '', { location: 'https://reef.test/again' });
+    nock('https://reef.test').get('/again').reply(307, '', { location: '/again' });
+    await expect(pull(client('https://reef.test'))).rejects.toMatchObject({
+      code: 'UPSTREAM_INVALID',
+      message: expect.stringContaining('circle') as unknown,
+    });
+  });
+
   it.each([
     ['an endless answer', 'x'.repeat(70_000)],
     ['an HTML page', '<html></html>'],

@@ -48,6 +48,7 @@ describe('a token source', () => {
       ca: undefined,
       proxy: () => undefined,
       userAgent: 'baleen',
+      minRate: 1024,
     });
     tokens = new TokenSource({ ...shared, transport, timeout: 500, now: () => now });
   });

@@ -1,38 +1,50 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { createServer, type Socket } from 'node:net';
+import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import type { FetchedBlob, ResumePoint } from '../../src/upstream/upstream.ts';
+import type { RegistryClientOptions } from '../../src/upstream/registry-client-options.ts';
 import { RegistryClient } from '../../src/upstream/registry-client.ts';
 import { repository, shelf } from '../contract/upstream.ts';
 import { testResources } from '../support/resources.ts';
+import { LoopbackServer } from '../support/scripted/loopback-server.ts';
 import { ScriptedUpstream } from '../support/scripted-upstream.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { RecordingObserver } from './recording-observer.ts';
 
 const { layer } = shelf;
-const timeouts = { connect: 300, headers: 300, idle: 300, token: 300 };
+const timeouts = { connect: 300, headers: 300, idle: 300, slow: 300, body: 500, token: 300 };
 
 describe('a transfer', () => {
   const resources = testResources();
   const { signal } = new AbortController();
   let scripted: ScriptedUpstream;
   let client: RegistryClient;
-  const open = (url: string, observer = new RecordingObserver()): RegistryClient => {
-    const made = new RegistryClient({ name: 'reef', urls: [url], timeouts, env: {}, observer });
+  const open = (
+    url: string,
+    observer = new RecordingObserver(),
+    options: Partial<RegistryClientOptions> = {},
+  ): RegistryClient => {
+    const urls = [url];
+    const all = { name: 'reef', urls, timeouts, env: {}, observer, ...options };
+    const made = new RegistryClient(all);
     resources.defer(() => made.close());
     return made;
   };
   const fetchBlob = (resume?: ResumePoint): Promise<FetchedBlob> =>
     client.fetchBlob(repository, layer.digest, resume, signal);
-  /** A server that says these bytes to every request, and then nothing. */
-  const raw = async (answer: string, end = false): Promise<string> => {
+  /** A server that says these bytes to every request, and then nothing, or one space after the other. */
+  const raw = async (answer: string, { end = false, trickles = false } = {}): Promise<string> => {
     const sockets = new Set<Socket>();
     const server = createServer((socket) => {
       sockets.add(socket);
       socket.on('error', () => {});
       socket.once('data', () => (end ? socket.end(answer) : socket.write(answer)));
+      if (!trickles) return;
+      const timer = setInterval(() => socket.write(' '), 20);
+      socket.once('close', () => clearInterval(timer));
     });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -60,7 +72,7 @@ describe('a transfer', () => {
   });
 
   it('that ends short of its length ends with an error', async () => {
-    client = open(await raw('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nfive!', true));
+    client = open(await raw('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nfive!', { end: true }));
     await expect(buffer((await fetchBlob()).body)).rejects.toMatchObject({
       code: 'UPSTREAM_UNAVAILABLE',
     });
@@ -76,11 +88,11 @@ describe('a transfer', () => {
   it('of a part in chunks is held to the length of the part', async () => {
     const head =
       'HTTP/1.1 206 OK\r\ncontent-range: bytes 5-9/10\r\ntransfer-encoding: chunked\r\n\r\n';
-    client = open(await raw(`${head}4\r\nfour\r\n0\r\n\r\n`, true));
+    client = open(await raw(`${head}4\r\nfour\r\n0\r\n\r\n`, { end: true }));
     await expect(buffer((await fetchBlob({ offset: 5 })).body)).rejects.toMatchObject({
       code: 'UPSTREAM_UNAVAILABLE',
     });
-    client = open(await raw(`${head}6\r\nsixsix\r\n0\r\n\r\n`, true));
+    client = open(await raw(`${head}6\r\nsixsix\r\n0\r\n\r\n`, { end: true }));
     await expect(buffer((await fetchBlob({ offset: 5 })).body)).rejects.toMatchObject({
       code: 'UPSTREAM_INVALID',
     });
@@ -97,6 +109,45 @@ describe('a transfer', () => {
     scripted.fault({ on: 'blob-get', rate: 250_000 });
     const { body } = await fetchBlob();
     expect((await buffer(body)).equals(layer.bytes)).toBe(true);
+  });
+
+  it('that trickles ends after a while, as one that stopped', async () => {
+    scripted.options.rate = 20_000;
+    client = open(scripted.url, undefined, { minRate: 200_000 });
+    const { body } = await fetchBlob();
+    await expect(buffer(body)).rejects.toMatchObject({
+      code: 'UPSTREAM_TIMEOUT',
+      message: expect.stringContaining('less than 200000 bytes a second') as unknown,
+    });
+  });
+
+  it('may trickle where any pace will do', async () => {
+    scripted.options.rate = 500_000;
+    client = open(scripted.url, undefined, { minRate: 0 });
+    expect((await buffer((await fetchBlob()).body)).length).toBe(layer.bytes.length);
+  });
+
+  it('of a manifest that trickles is not waited for without end', async () => {
+    const head = 'HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n';
+    client = open(await raw(head, { trickles: true }));
+    await expect(client.fetchManifest(repository, layer.digest, signal)).rejects.toMatchObject({
+      code: 'UPSTREAM_TIMEOUT',
+    });
+  });
+
+  it('of a manifest or a list without an end is cut off', async () => {
+    const endless = new LoopbackServer((_seen, answer) => {
+      answer.writeHead(200, { 'content-type': 'application/json' });
+      const spaces = new Readable({ read: () => void spaces.push(' '.repeat(65_536)) });
+      spaces.pipe(answer).once('close', () => spaces.destroy());
+    });
+    await resources.use(endless).start();
+    client = open(endless.origin);
+    const invalid = { code: 'UPSTREAM_INVALID' };
+    await expect(client.fetchManifest(repository, layer.digest, signal)).rejects.toMatchObject(
+      invalid,
+    );
+    await expect(client.listTags(repository, signal)).rejects.toMatchObject(invalid);
   });
 
   it('is not idle while it is its reader who waits', async () => {
@@ -174,7 +225,7 @@ describe('a transfer', () => {
   });
 
   it('from what does not speak HTTP is refused', async () => {
-    client = open(await raw('SSH-2.0-OpenSSH_9.6\r\n', true));
+    client = open(await raw('SSH-2.0-OpenSSH_9.6\r\n', { end: true }));
     await expect(fetchBlob()).rejects.toMatchObject({ code: 'UPSTREAM_INVALID' });
   });
 
