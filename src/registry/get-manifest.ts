@@ -9,7 +9,7 @@ import { cannotBeAsked, freshFor, onFailedCheck, sparedFor } from './freshness.t
 import type { ManifestCache, StoredManifest } from './manifest-cache.ts';
 import { hit, type Outcome } from './outcome.ts';
 import type { Route } from './resolve-route.ts';
-import type { FetchResult, ManifestFetcher } from './fetch-manifest.ts';
+import type { ManifestFetcher } from './fetch-manifest.ts';
 
 /** A manifest to be answered, whole. */
 export interface ManifestAnswer extends StoredManifest {
@@ -100,13 +100,13 @@ export class ManifestService {
       const now = Date.now();
       const fresh = freshFor(record.checkedAt, ttl, now);
       if (fresh > 0) {
-        return this.#ofRecord(route, record, { kind: 'hit', ttl: Math.ceil(fresh / 1000) });
+        return this.#ofRecord(route, tag, record, { kind: 'hit', ttl: Math.ceil(fresh / 1000) });
       }
       // A hit as well: by the configuration it is good for longer while quota is short.
       const { thrift } = route.remote.upstream;
       const spared = sparedFor(record.checkedAt, ttl, thrift, policy.staleIfError, now);
       if (spared > 0) {
-        return this.#ofRecord(route, record, { kind: 'hit', ttl: Math.ceil(spared / 1000) });
+        return this.#ofRecord(route, tag, record, { kind: 'hit', ttl: Math.ceil(spared / 1000) });
       }
       const checked = await this.#checked(route, tag, record);
       if (checked !== undefined) return checked;
@@ -129,7 +129,7 @@ export class ManifestService {
     const upstreamMs = performance.now() - started;
     if (check !== undefined && check.kind !== 'failed') {
       const ttl = Math.ceil(policy.tagTtl(tag) / 1000);
-      return this.#ofRecord(route, check.record, { kind: check.kind, ttl, upstreamMs });
+      return this.#ofRecord(route, tag, check.record, { kind: check.kind, ttl, upstreamMs });
     }
     const now = Date.now();
     const error = check?.error ?? late;
@@ -142,7 +142,7 @@ export class ManifestService {
         throw error;
       case 'serve':
         this.#options.observer.servedStale(route, tag, error);
-        return this.#ofRecord(route, record, {
+        return this.#ofRecord(route, tag, record, {
           kind: 'stale',
           age: Math.max(0, Math.floor((now - record.checkedAt) / 1000)),
           ttl: Math.floor(freshFor(record.checkedAt, policy.tagTtl(tag), now) / 1000),
@@ -167,7 +167,7 @@ export class ManifestService {
         return { kind: 'revalidated', record: await fetcher.putTag(route, tag, record) };
       }
       // A registry that sends no digest with a HEAD has to be asked for the manifest itself.
-      const { manifest } = await this.#fetchMoved(route, tag, digest);
+      const { manifest } = await this.#fetchNamed(route, tag, digest);
       const { mediaType, bytes } = manifest;
       const moved = { digest: manifest.digest, mediaType, size: bytes.length };
       const kind = manifest.digest === record.digest ? 'revalidated' : 'miss';
@@ -178,7 +178,11 @@ export class ManifestService {
   }
 
   /** Only the tag's own 404 means that it is gone: the digest may have been replaced meanwhile. */
-  async #fetchMoved(route: Route, tag: Tag, digest: Digest | undefined): Promise<FetchResult> {
+  async #fetchNamed(
+    route: Route,
+    tag: Tag,
+    digest: Digest | undefined,
+  ): ReturnType<ManifestFetcher['fetch']> {
     const { fetcher } = this.#options;
     if (digest === undefined) return fetcher.fetch(route, tag);
     try {
@@ -189,15 +193,20 @@ export class ManifestService {
     }
   }
 
-  /** The manifest that a tag's record names; fetched by digest where it is no longer stored. */
-  async #ofRecord(route: Route, record: TagRecord, outcome: Outcome): Promise<ManifestAnswer> {
+  /** The manifest that a tag's record names; fetched again where it is no longer stored. */
+  async #ofRecord(
+    route: Route,
+    tag: Tag,
+    record: TagRecord,
+    outcome: Outcome,
+  ): Promise<ManifestAnswer> {
     const { digest, mediaType } = record;
     // Without an await where the bytes are in memory: this is the hottest path there is.
     const cached = this.#options.cache.peek(digest, mediaType);
     if (cached !== undefined) return answer(cached, outcome);
     const stored = await this.#options.cache.get(digest, mediaType);
     if (stored !== undefined) return answer(stored, outcome);
-    return this.#fetch(route, digest, () => this.#options.fetcher.fetch(route, digest));
+    return this.#fetch(route, digest, () => this.#fetchNamed(route, tag, digest));
   }
 
   async #fetch(

@@ -68,6 +68,16 @@ describe('a fresh tag', () => {
     expect((await get(app)).bytes.equals(bytes)).toBe(true);
     expect((await store.read(digest, 1000))?.equals(bytes)).toBe(true);
   });
+
+  it('is fetched by its name where it was evicted, and the upstream has replaced it meanwhile', async () => {
+    const { hub, catalog, route } = scaffold;
+    const record = { mediaType: mediaTypes.ociManifest, size: 2, checkedAt: Date.now() };
+    const evicted = { ...record, digest: digestOf(Buffer.from('{}')) };
+    await catalog.putTag(route(app).key, latest as never, evicted);
+    const { digest } = hub.addManifest(app, 'latest', image('two'));
+    expect((await get(app)).digest).toBe(digest);
+    expect(await catalog.tag(route(app).key, latest as never)).toMatchObject({ digest });
+  });
 });
 
 describe('a manifest by digest', () => {
