@@ -25,6 +25,7 @@ import { explainStartFailure } from './cli/start-failure.ts';
 import { gatherStats } from './cli/stats.ts';
 import { collectGarbage, evictionPolicy } from './cli/store.ts';
 import { stopSignal } from './cli/stop-signal.ts';
+import { upstreamNames } from './cli/upstream-names.ts';
 import { readVersion } from './cli/version.ts';
 import type { Config } from './config/config.ts';
 import { formatListen } from './config/listen.ts';
@@ -106,6 +107,7 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
     store,
     catalog,
     forget: (digest) => cache.forget(digest),
+    names: () => upstreamNames(reloader.current),
     metrics,
     logger,
     signal,

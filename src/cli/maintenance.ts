@@ -5,6 +5,8 @@ import type { Digest } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
 import { Pace } from '../lib/pace.ts';
 import { BlobHealth } from '../registry/blob-health.ts';
+import { purge, type PurgeReport } from '../registry/purge.ts';
+import type { UpstreamNames } from '../registry/purge-target.ts';
 import { Verification } from '../registry/verify.ts';
 import type { DiskBlobStore } from '../store/disk-blob-store.ts';
 import type { Layout } from '../store/layout.ts';
@@ -15,6 +17,7 @@ import { createWithdraw, type Withdraw } from '../store/withdraw.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { createScrubObserver, createWithdrawObserver } from '../telemetry/repair-observers.ts';
+import { purgeParameters } from './purge-parameters.ts';
 import { verifyParameters } from './verify-parameters.ts';
 
 export interface MaintenanceOptions {
@@ -24,6 +27,8 @@ export interface MaintenanceOptions {
   readonly catalog: Catalog;
   /** Lets go of what is held in memory. */
   readonly forget: (digest: Digest) => void;
+  /** How the names that users write are to be understood. */
+  readonly names: () => UpstreamNames;
   readonly metrics: Metrics;
   readonly logger: Logger;
   /** Ends what goes on for clients, at shutdown. */
@@ -66,7 +71,10 @@ export class Maintenance {
 
   /** What the operations API does. */
   get does(): OperationsApi['does'] {
-    return { verify: (parameters, signal) => this.#verify(parameters, signal) };
+    return {
+      verify: (parameters, signal) => this.#verify(parameters, signal),
+      purge: async (parameters) => this.#purge(parameters),
+    };
   }
 
   /** Reads what is stored again and again, where that is wanted; settles when the signal says stop. */
@@ -79,6 +87,19 @@ export class Maintenance {
     await new Scrub({ layout, interval, rate, usage, withdraw: this.withdraw, observer }).run(
       signal,
     );
+  }
+
+  #purge(given: object): Promise<PurgeReport> {
+    const { store, catalog, forget, names } = this.#options;
+    const options = {
+      catalog,
+      read: (digest: Digest, limit: number) => store.read(digest, limit),
+      sizeOf: (digest: Digest) => store.stat(digest),
+      remove: (digest: Digest) => store.delete(digest),
+      forget,
+      names,
+    };
+    return purge(options, purgeParameters(given));
   }
 
   async *#verify(given: object, signal: AbortSignal): AsyncGenerator {

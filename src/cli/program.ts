@@ -6,6 +6,7 @@ import { CommandFailure, exitCodes, type CommandContext } from './context.ts';
 import { addGcCommand } from './gc-command.ts';
 import { helpEpilogue } from './help.ts';
 import { addGlobalOptions } from './options.ts';
+import { addPurgeCommand } from './purge-command.ts';
 import { addServeCommand } from './serve-command.ts';
 import { addVerifyCommand } from './verify-command.ts';
 import { addStatsCommand } from './stats-command.ts';
@@ -25,6 +26,7 @@ export function createProgram(context: CommandContext): Command {
   addGlobalOptions(program);
   addServeCommand(program, context);
   addVerifyCommand(program, context);
+  addPurgeCommand(program, context);
   addStatsCommand(program, context);
   addGcCommand(program, context);
   const config = program.command('config').description('check or print the configuration');

@@ -1,14 +1,17 @@
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { createCatalog } from '../catalog/create-catalog.ts';
 import type { KeyvCatalog } from '../catalog/keyv-catalog.ts';
 import type { Config } from '../config/config.ts';
 import { removeFile } from '../lib/atomic-file.ts';
 import type { Digest } from '../oci/digest.ts';
+import type { UpstreamNames } from '../registry/purge-target.ts';
 import { Layout } from '../store/layout.ts';
 import { Quarantine } from '../store/quarantine.ts';
+import { fileSize } from '../store/verification.ts';
 import { createWithdraw, type Withdraw } from '../store/withdraw.ts';
 import { CommandFailure, type CommandContext } from './context.ts';
 import { redisOptions } from './redis-options.ts';
+import { upstreamNames } from './upstream-names.ts';
 
 /** What a command needs to work on the data directory itself, where no Baleen runs that could. */
 export interface Workbench extends AsyncDisposable {
@@ -16,7 +19,13 @@ export interface Workbench extends AsyncDisposable {
   readonly catalog: KeyvCatalog;
   readonly quarantine: Quarantine;
   readonly withdraw: Withdraw;
+  /** The whole of a blob, or undefined where it is not there or has more bytes than the limit. */
+  readonly read: (digest: Digest, limit: number) => Promise<Buffer | undefined>;
+  /** Bytes of a blob. */
+  readonly sizeOf: (digest: Digest) => Promise<number | undefined>;
   readonly remove: (digest: Digest) => Promise<boolean>;
+  readonly forget: (digest: Digest) => void;
+  readonly names: () => UpstreamNames;
 }
 
 /**
@@ -41,11 +50,16 @@ export async function openWorkbench(
       up: () => undefined,
     },
   });
+  const sizeOf = (digest: Digest): Promise<number | undefined> => fileSize(layout.blob(digest));
+  const read = async (digest: Digest, limit: number): Promise<Buffer | undefined> => {
+    const size = await sizeOf(digest);
+    return size === undefined || size > limit ? undefined : readFile(layout.blob(digest));
+  };
   const remove = (digest: Digest): Promise<boolean> => removeFile(layout.blob(digest));
   const quarantine = new Quarantine({ layout, limit, remove });
   const withdraw = createWithdraw({
     quarantine,
-    forget: () => undefined,
+    forget: nothing,
     observer: {
       quarantined: () => undefined,
       notQuarantined: ({ digest }, error) => stderr(`${digest}: ${String(error)}\n`),
@@ -56,10 +70,17 @@ export async function openWorkbench(
     catalog,
     quarantine,
     withdraw,
+    read,
+    sizeOf,
     remove,
+    forget: nothing,
+    names: () => upstreamNames(config),
     [Symbol.asyncDispose]: () => catalog.close(),
   };
 }
+
+/** This process holds nothing in memory that others are served from. */
+function nothing(): void {}
 
 async function isDirectory(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined))?.isDirectory() === true;

@@ -113,6 +113,6 @@ export class RouteTable {
 }
 
 /** Docker Hub's official images: `alpine` is `library/alpine` (distribution's reference package). */
-function withLibrary(upstream: string, name: string): string {
+export function withLibrary(upstream: string, name: string): string {
   return upstream === 'docker.io' && !name.includes('/') ? `library/${name}` : name;
 }
