@@ -14,7 +14,8 @@ import type { Digest } from '../oci/digest.ts';
 import type { Tag } from '../oci/reference.ts';
 import type { QualifiedName } from '../oci/repository-name.ts';
 import type { Catalog, Listing, Member, MemberKind, TagRecord } from './catalog.ts';
-import { Knowledge, type KnowledgeOptions } from './knowledge.ts';
+import { Knowledge, type KnowledgeOptions, type Subject } from './knowledge.ts';
+import { rebuildShared } from './rebuild.ts';
 import type { CatalogRecord } from './record.ts';
 import {
   absenceKey,
@@ -140,12 +141,7 @@ export class KeyvCatalog implements Catalog {
   ): Promise<void> {
     for (const digest of digests) {
       const subject = memberSubject(this.#place(repository), kind, digest);
-      await this.#knowledge.serially([subject.key], async () => {
-        const current = await this.#record.member(repository, kind, digest);
-        await this.#record.deleteMember(repository, kind, digest);
-        const at = Math.max(Date.now(), (current?.at ?? 0) + 1);
-        await this.#knowledge.tell(subject, { at, value: undefined });
-      });
+      await this.#forget(subject, () => this.#record.deleteMember(repository, kind, digest));
     }
   }
 
@@ -169,12 +165,7 @@ export class KeyvCatalog implements Catalog {
 
   async deleteListing(repository: QualifiedName, key: string): Promise<void> {
     const subject = listingSubject(this.#place(repository), key);
-    await this.#knowledge.serially([subject.key], async () => {
-      const current = await this.#record.listing(repository, key);
-      await this.#record.deleteListing(repository, key);
-      const at = Math.max(Date.now(), (current?.at ?? 0) + 1);
-      await this.#knowledge.tell(subject, { at, value: undefined });
-    });
+    await this.#forget(subject, () => this.#record.deleteListing(repository, key));
   }
 
   listings(repository: QualifiedName): Promise<string[]> {
@@ -203,6 +194,11 @@ export class KeyvCatalog implements Catalog {
 
   repositories(): Promise<QualifiedName[]> {
     return this.#record.repositories();
+  }
+
+  /** What is on record, piece by piece, each put into the shared cache where that lacks it. */
+  rebuild(): AsyncGenerator<boolean | undefined> {
+    return rebuildShared(this.#knowledge, this.#record, (repository) => this.#place(repository));
   }
 
   async close(): Promise<void> {
@@ -239,6 +235,15 @@ export class KeyvCatalog implements Catalog {
       ...(size === undefined ? {} : { size }),
       ...(claimed ? { claimed } : {}),
     };
+  }
+
+  async #forget<V>(subject: Subject<V>, remove: () => Promise<unknown>): Promise<void> {
+    await this.#knowledge.serially([subject.key], async () => {
+      const current = await subject.load?.();
+      await remove();
+      const at = Math.max(Date.now(), (current?.at ?? 0) + 1);
+      await this.#knowledge.tell(subject, { at, value: undefined });
+    });
   }
 
   #place(repository: QualifiedName): Place {

@@ -95,6 +95,21 @@ export class Knowledge {
     return this.#share(subject.key, known, keeping);
   }
 
+  /**
+   * Puts what is on record into the shared cache where that has nothing, or something older. The
+   * memory has no part in it.
+   * @returns whether it was put there; undefined where there is nothing, or nobody to tell
+   */
+  async offer<V>(subject: Subject<V>): Promise<boolean | undefined> {
+    return this.serially([subject.key], async () => {
+      const mine = await subject.load?.();
+      if (mine === undefined || !this.#isUp) return undefined;
+      const other = await this.#hear(subject);
+      if (other !== undefined && other.at >= mine.at) return false;
+      return (await this.#share(subject.key, mine, subject.keep(mine))) ? true : undefined;
+    });
+  }
+
   /** Runs work on these keys when nothing else is writing or learning them. */
   serially<T>(keys: readonly string[], work: () => Promise<T>): Promise<T> {
     return this.#serial.run(keys, work);
@@ -104,6 +119,10 @@ export class Knowledge {
   async close(): Promise<void> {
     this.#shared?.close();
     await Promise.all(this.#background);
+  }
+
+  get #isUp(): boolean {
+    return this.#shared?.up === true;
   }
 
   async #compare<V>(subject: Subject<V>): Promise<V | undefined> {

@@ -7,6 +7,7 @@ import { Pace } from '../lib/pace.ts';
 import { BlobHealth } from '../registry/blob-health.ts';
 import { purge, type PurgeReport } from '../registry/purge.ts';
 import type { UpstreamNames } from '../registry/purge-target.ts';
+import { rebuildCatalog, type RebuildableCatalog } from '../registry/rebuild-catalog.ts';
 import { Verification } from '../registry/verify.ts';
 import type { DiskBlobStore } from '../store/disk-blob-store.ts';
 import type { Layout } from '../store/layout.ts';
@@ -24,7 +25,7 @@ export interface MaintenanceOptions {
   readonly config: Config;
   readonly layout: Layout;
   readonly store: DiskBlobStore;
-  readonly catalog: Catalog;
+  readonly catalog: Catalog & RebuildableCatalog;
   /** Lets go of what is held in memory. */
   readonly forget: (digest: Digest) => void;
   /** How the names that users write are to be understood. */
@@ -74,6 +75,7 @@ export class Maintenance {
     return {
       verify: (parameters, signal) => this.#verify(parameters, signal),
       purge: async (parameters) => this.#purge(parameters),
+      'catalog/rebuild': (_parameters, signal) => this.#rebuild(signal),
     };
   }
 
@@ -100,6 +102,14 @@ export class Maintenance {
       names,
     };
     return purge(options, purgeParameters(given));
+  }
+
+  async *#rebuild(signal: AbortSignal): AsyncGenerator {
+    const { config, catalog } = this.#options;
+    if (config.catalog.redis === undefined) {
+      throw new RegistryError('UNSUPPORTED', 'no Redis is configured: there is nothing to rebuild');
+    }
+    yield* rebuildCatalog(catalog, signal);
   }
 
   async *#verify(given: object, signal: AbortSignal): AsyncGenerator {

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../config/config-error.ts';
+import { addCatalogRebuild } from './catalog-rebuild.ts';
 import { addConfigCheck } from './config-check.ts';
 import { addConfigPrint } from './config-print.ts';
 import { CommandFailure, exitCodes, type CommandContext } from './context.ts';
@@ -29,6 +30,8 @@ export function createProgram(context: CommandContext): Command {
   addPurgeCommand(program, context);
   addStatsCommand(program, context);
   addGcCommand(program, context);
+  const catalog = program.command('catalog').description('look after what is known of tags');
+  addCatalogRebuild(catalog, context);
   const config = program.command('config').description('check or print the configuration');
   addConfigCheck(config, context);
   addConfigPrint(config, context);
