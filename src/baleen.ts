@@ -108,6 +108,7 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
     catalog,
     forget: (digest) => cache.forget(digest),
     names: () => upstreamNames(reloader.current),
+    pins,
     metrics,
     logger,
     signal,
@@ -178,7 +179,7 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
     spoolTtl: storage.spool_ttl,
     unusedTtl: storage.unused_ttl,
   });
-  const scrub = maintenance.scrub(signal);
+  const maintained = maintenance.run(signal);
   const bound = servers.bound(config);
   if (log.format === 'pretty')
     process.stdout.write(banner(bound, { version, hostname: hostname() }));
@@ -203,7 +204,7 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
   shutdown.abort();
   stopHousekeeping();
   await downloads.stop();
-  await scrub;
+  await maintained;
   await store.close();
   await upstreams.close();
   await catalog.close();

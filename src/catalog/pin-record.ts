@@ -63,7 +63,8 @@ function nameOf(reference: Reference): string {
   return isDigestReference(reference) ? `@${reference.replace(':', '-')}` : reference;
 }
 
-function referenceOf(name: string): Reference | undefined {
+/** What a pin's file is about; undefined where it is none. */
+export function referenceOf(name: string): Reference | undefined {
   const text = name.startsWith('@') ? name.slice(1).replace('-', ':') : name;
   return isTag(text) || isDigest(text) ? text : undefined;
 }

@@ -6,6 +6,7 @@ import { isDigest, type Digest } from '../oci/digest.ts';
 import { isTag, type Tag } from '../oci/reference.ts';
 import { parseRepositoryName, qualify, type QualifiedName } from '../oci/repository-name.ts';
 import type { MemberKind } from './catalog.ts';
+import { referenceOf } from './pin-record.ts';
 import { folders } from './record-layout.ts';
 
 /** What a file of the record is about, as its place tells. */
@@ -13,7 +14,8 @@ export type RecordPlace = { readonly repository: QualifiedName } & (
   | { readonly kind: 'tag'; readonly tag: Tag }
   | { readonly kind: MemberKind; readonly digest: Digest }
   | { readonly kind: 'listing'; readonly key: string }
-  | { readonly kind: 'deleted' }
+  /** Known by its name alone. */
+  | { readonly kind: 'deleted' | 'pin' }
 );
 
 /** Something that lies in the record. */
@@ -53,6 +55,10 @@ export function placeOf(name: string): RecordPlace | undefined {
       return second === '' && isTag(first) ? { repository, kind: 'tag', tag: first } : undefined;
     case folders.deleted:
       return second === '' && isTag(first) ? { repository, kind: 'deleted' } : undefined;
+    case folders.pins:
+      return second === '' && referenceOf(first) !== undefined
+        ? { repository, kind: 'pin' }
+        : undefined;
     case folders.manifests:
     case folders.blobs: {
       const digest = `${first}:${second}`;

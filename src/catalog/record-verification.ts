@@ -77,6 +77,7 @@ export class RecordVerification implements CatalogObserver {
         await this.#record.listing(repository, place.key);
         return undefined;
       case 'deleted':
+      case 'pin':
         return undefined;
     }
   }

@@ -1,4 +1,6 @@
 import type { Catalog } from '../catalog/catalog.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { PinRecord } from '../catalog/pin-record.ts';
 import type { Config } from '../config/config.ts';
 import type { OperationsApi } from '../http/operations-api.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -11,6 +13,7 @@ import { rebuildCatalog, type RebuildableCatalog } from '../registry/rebuild-cat
 import { Verification } from '../registry/verify.ts';
 import type { DiskBlobStore } from '../store/disk-blob-store.ts';
 import type { Layout } from '../store/layout.ts';
+import { leftoverAge, removeLeftovers } from '../store/leftovers.ts';
 import { Quarantine } from '../store/quarantine.ts';
 import { Scrub } from '../store/scrub.ts';
 import { verifyBlob } from '../store/verification.ts';
@@ -30,6 +33,7 @@ export interface MaintenanceOptions {
   readonly forget: (digest: Digest) => void;
   /** How the names that users write are to be understood. */
   readonly names: () => UpstreamNames;
+  readonly pins: PinRecord;
   readonly metrics: Metrics;
   readonly logger: Logger;
   /** Ends what goes on for clients, at shutdown. */
@@ -79,8 +83,13 @@ export class Maintenance {
     };
   }
 
-  /** Reads what is stored again and again, where that is wanted; settles when the signal says stop. */
-  async scrub(signal: AbortSignal): Promise<void> {
+  /** Does what is to be done behind the service; settles when the signal says stop. */
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all([this.#scrub(signal), this.#tidy(signal)]);
+  }
+
+  /** Reads what is stored again and again, where that is wanted. */
+  async #scrub(signal: AbortSignal): Promise<void> {
     const { config, layout, store, metrics, logger } = this.#options;
     const { interval, rate } = config.storage.scrub;
     if (interval === 0) return;
@@ -92,7 +101,7 @@ export class Maintenance {
   }
 
   #purge(given: object): Promise<PurgeReport> {
-    const { store, catalog, forget, names } = this.#options;
+    const { store, catalog, forget, names, pins } = this.#options;
     const options = {
       catalog,
       read: (digest: Digest, limit: number) => store.read(digest, limit),
@@ -100,8 +109,19 @@ export class Maintenance {
       remove: (digest: Digest) => store.delete(digest),
       forget,
       names,
+      pins,
     };
     return purge(options, purgeParameters(given));
+  }
+
+  /** Clears away now and then what a crash left behind. */
+  async #tidy(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      await delay(leftoverAge, undefined, { signal, ref: false }).catch(() => undefined);
+      if (signal.aborted) return;
+      // What cannot be removed now, such as on a disk that is read-only, can be another time.
+      await removeLeftovers(this.#options.layout, Date.now() - leftoverAge).catch(() => undefined);
+    }
   }
 
   async *#rebuild(signal: AbortSignal): AsyncGenerator {

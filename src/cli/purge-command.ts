@@ -20,15 +20,20 @@ export function addPurgeCommand(program: Command, context: CommandContext): void
       'an image (nginx:1.25), a repository (ghcr.io/org/app: all of it), or a digest (everywhere)',
     )
     .option('--dry-run', 'only say what would be removed')
+    .option('--force', 'also what is pinned')
     .option('--json', 'print one JSON document')
     .action(
       async (
         targets: readonly string[],
-        options: { readonly dryRun?: true; readonly json?: true },
+        options: { readonly dryRun?: true; readonly force?: true; readonly json?: true },
         command: Command,
       ) => {
         const config = configFor(command, context);
-        const parameters = { targets, dryRun: options.dryRun === true };
+        const parameters = {
+          targets,
+          dryRun: options.dryRun === true,
+          force: options.force === true,
+        };
         const report = await carryOut(config, context, parameters);
         context.stdout(options.json === true ? `${JSON.stringify(report)}\n` : describe(report));
         // Nothing else tells a mistyped name from one that is gone.
@@ -46,8 +51,8 @@ async function carryOut(
 ): Promise<PurgeReport> {
   await using client = await OperationsClient.find(config);
   if (client !== undefined) {
-    const { targets, dryRun } = parameters;
-    return (await client.post('purge', { targets, dry_run: dryRun })) as PurgeReport;
+    const { dryRun, ...rest } = parameters;
+    return (await client.post('purge', { ...rest, dry_run: dryRun })) as PurgeReport;
   }
   await using workbench = await openWorkbench(config, context);
   try {

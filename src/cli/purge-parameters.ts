@@ -6,20 +6,26 @@ const maxTargets = 10_000;
 
 /**
  * Reads what `POST /api/purge` is given: `targets`, a list of images, repositories and digests, and
- * `dry_run` (false).
+ * `dry_run` (false) and `force` (false).
  * @throws RegistryError REQUEST_INVALID
  */
 export function purgeParameters(given: object): PurgeParameters {
-  const { targets, dry_run: dryRun = false, ...unknown } = given as Record<string, unknown>;
+  const {
+    targets,
+    dry_run: dryRun = false,
+    force = false,
+    ...unknown
+  } = given as Record<string, unknown>;
   const [name] = Object.keys(unknown);
   if (name !== undefined) throw invalid(`there is no parameter ${JSON.stringify(name)}`);
   if (typeof dryRun !== 'boolean') throw invalid('dry_run has to be true or false');
+  if (typeof force !== 'boolean') throw invalid('force has to be true or false');
   if (!Array.isArray(targets) || targets.length === 0 || targets.length > maxTargets) {
     throw invalid(`targets has to be a list of 1 to ${maxTargets} images, repositories or digests`);
   }
   const texts: readonly unknown[] = targets;
   if (!texts.every((each) => typeof each === 'string')) throw invalid('targets have to be text');
-  return { targets: texts, dryRun };
+  return { targets: texts, dryRun, force };
 }
 
 function invalid(message: string): RegistryError {

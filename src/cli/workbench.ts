@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { createCatalog } from '../catalog/create-catalog.ts';
+import { PinRecord } from '../catalog/pin-record.ts';
 import type { KeyvCatalog } from '../catalog/keyv-catalog.ts';
 import type { Config } from '../config/config.ts';
 import { removeFile } from '../lib/atomic-file.ts';
@@ -26,6 +27,7 @@ export interface Workbench extends AsyncDisposable {
   readonly remove: (digest: Digest) => Promise<boolean>;
   readonly forget: (digest: Digest) => void;
   readonly names: () => UpstreamNames;
+  readonly pins: PinRecord;
 }
 
 /**
@@ -75,6 +77,7 @@ export async function openWorkbench(
     remove,
     forget: nothing,
     names: () => upstreamNames(config),
+    pins: new PinRecord(layout.root),
     [Symbol.asyncDispose]: () => catalog.close(),
   };
 }

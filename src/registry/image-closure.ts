@@ -9,13 +9,16 @@ export interface Closure {
   readonly blobs: ReadonlySet<Digest>;
 }
 
-/** Where manifests are read from. */
+/** Where manifests are read from. `read` gives undefined for what is not there or larger than `limit` bytes. */
 export interface ManifestSource {
   readonly catalog: Catalog;
   readonly read: (digest: Digest, limit: number) => Promise<Buffer | undefined>;
 }
 
-/** Follows manifests of a repository to all that they name, themselves included. */
+/**
+ * Follows manifests of a repository to all that they name, themselves included.
+ * @throws the disk's error: with half of the answer, the other half would be taken away
+ */
 export async function closureOf(
   source: ManifestSource,
   repository: QualifiedName,
@@ -39,11 +42,11 @@ async function storedManifest(
 ): Promise<Manifest | undefined> {
   const member = await catalog.linked(repository, 'manifests', digest);
   if (member === undefined) return undefined;
+  const bytes = await read(digest, maxManifestSize);
   try {
-    const bytes = await read(digest, maxManifestSize);
     return bytes && parseManifest(bytes, member.mediaType);
   } catch {
-    // It cannot be read, or is none: it leads nowhere.
+    // It is none, and leads nowhere.
     return undefined;
   }
 }

@@ -1,5 +1,8 @@
 import type { Digest } from '../oci/digest.ts';
 import { isRegistryError, RegistryError } from '../oci/errors.ts';
+import { isDigestReference } from '../oci/reference.ts';
+import type { PinRecord } from '../catalog/pin-record.ts';
+import { pinnedDigests } from './pinned.ts';
 import { PurgePlanner, type PurgePlan, type PurgeSource } from './purge-plan.ts';
 import { parsePurgeTarget, type PurgeTarget, type UpstreamNames } from './purge-target.ts';
 
@@ -9,6 +12,7 @@ export interface PurgeOptions extends PurgeSource {
   /** Lets go of what is held in memory. */
   readonly forget: (digest: Digest) => void;
   readonly names: () => UpstreamNames;
+  readonly pins: PinRecord;
 }
 
 export interface PurgeParameters {
@@ -16,6 +20,8 @@ export interface PurgeParameters {
   readonly targets: readonly string[];
   /** Only tell what would be removed. */
   readonly dryRun: boolean;
+  /** Also what is pinned. The pin stays: what comes back is kept again. */
+  readonly force: boolean;
 }
 
 /** What was removed, or would be. */
@@ -36,12 +42,12 @@ export interface PurgeReport {
 /**
  * Removes images, repositories or digests, and all that belonged to them alone. Whoever reads goes
  * on; who asks afterwards has it fetched again.
- * @throws RegistryError NAME_INVALID, NAME_UNKNOWN, TAG_INVALID or DIGEST_INVALID, before anything
- *   is removed; or what the disk fails with
+ * @throws RegistryError NAME_INVALID, NAME_UNKNOWN, TAG_INVALID or DIGEST_INVALID, or DENIED for what
+ *   is pinned, before anything is removed; or what the disk fails with
  */
 export async function purge(
   options: PurgeOptions,
-  { targets, dryRun }: PurgeParameters,
+  { targets, dryRun, force }: PurgeParameters,
 ): Promise<PurgeReport> {
   const onRecord: ReadonlySet<string> = new Set(await options.catalog.repositories());
   const names = options.names();
@@ -50,6 +56,7 @@ export async function purge(
     target: understand(text, names, onRecord),
   }));
   const plan = await new PurgePlanner(options).plan(parsed.map(({ target }) => target));
+  if (!force) await refusePinned(options, plan);
   if (!dryRun) await unlink(options, plan);
   const blobs = await removeBlobs(options, plan, dryRun);
   const purges = [...plan.repositories];
@@ -63,6 +70,23 @@ export async function purge(
     bytes: blobs.reduce((sum, { bytes }) => sum + bytes, 0),
     missing: parsed.flatMap(({ text, target }) => (plan.missing.includes(target) ? [text] : [])),
   };
+}
+
+/** @throws RegistryError DENIED where something would go of which a pin says that it stays */
+async function refusePinned(options: PurgeOptions, plan: PurgePlan): Promise<void> {
+  const { pins, catalog } = options;
+  const pinned = await pinnedDigests(pins, catalog, options);
+  const digest = [...plan.blobs].find((each) => pinned.has(each));
+  const pin = (await pins.all()).find(({ repository, reference }) => {
+    const purged = plan.repositories.get(repository);
+    return isDigestReference(reference)
+      ? purged?.manifests.has(reference)
+      : purged?.tags.has(reference);
+  });
+  const name = pin === undefined ? digest : `${pin.repository} ${pin.reference}`;
+  if (name !== undefined) {
+    throw new RegistryError('DENIED', `${name} is pinned: it goes only by force`);
+  }
 }
 
 /** Many may be given: the error says which it is about. */

@@ -1,5 +1,9 @@
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { PinRecord } from '../../src/catalog/pin-record.ts';
+import { parseReference } from '../../src/oci/reference.ts';
+import { parseRepositoryName, qualify } from '../../src/oci/repository-name.ts';
 import type { PurgeReport } from '../../src/registry/purge.ts';
 import { Baleen } from '../support/baleen.ts';
 import { get } from '../support/http-get.ts';
@@ -104,6 +108,22 @@ describe.each(['through the running service', 'on the directory alone'])(
         repositories: string[];
       };
       expect(repositories).toEqual(['blue/whale']);
+    });
+
+    it('leaves what is pinned, unless it is forced to', async () => {
+      const pins = new PinRecord(join(baleen.dataDirectory, 'v1'));
+      const repository = qualify('docker.io', parseRepositoryName('blue/whale'));
+      await pins.add({ repository, reference: parseReference('v3') });
+      for (const target of ['blue/whale', 'blue/whale:v3', top3.digest]) {
+        const { code, stdout, stderr } = await baleen.command('purge', target);
+        expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+        expect(stderr).toContain('is pinned: it goes only by force');
+      }
+      expect(stored(cousin.manifest, top3)).toEqual([true, true]);
+      await purge('--force', 'blue/whale:v3');
+      expect(stored(cousin.manifest, top3)).toEqual([false, false]);
+      expect(await pins.all()).toHaveLength(1);
+      expect((await baleen.command('verify')).code).toBe(0);
     });
 
     it('removes a layer wherever it is', async () => {
