@@ -14,6 +14,7 @@ import type { EvictionPolicy } from './eviction.ts';
 import { Evictor, type Evictable } from './evictor.ts';
 import { LastUse } from './last-use.ts';
 import type { Layout } from './layout.ts';
+import { leftoverAge, removeLeftovers } from './leftovers.ts';
 import { OpenFile } from './open-file.ts';
 import { SpoolWriter, type SpoolHost } from './spool-writer.ts';
 import { Spools } from './spools.ts';
@@ -58,17 +59,18 @@ export class DiskBlobStore implements BlobStore, Evictable {
 
   /**
    * Makes the folders and clears what a crash left behind: half-written files, and spools without
-   * a byte. Only for the one process that serves from the directory.
+   * a byte. What is new stays: another process may be at work on it, such as the one that this one
+   * takes over from.
    * @throws the file system's error where the directory cannot be used
    */
   static async open(options: DiskBlobStoreOptions): Promise<DiskBlobStore> {
     const { layout } = options;
-    await rm(layout.temporary, { recursive: true, force: true });
     for (const folder of [layout.temporary, layout.blobs, layout.spool, layout.repositories]) {
       await mkdir(folder, { recursive: true });
     }
+    await removeLeftovers(layout, Date.now() - leftoverAge);
     // Shows at the start what would otherwise fail at the first pull.
-    const probe = join(layout.temporary, 'writable');
+    const probe = join(layout.temporary, `writable-${process.pid}`);
     await writeFileAtomic(probe, 'yes', { tmpDir: layout.temporary });
     await rm(probe);
     const store = new DiskBlobStore(options);

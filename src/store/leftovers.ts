@@ -17,8 +17,8 @@ export interface Leftover {
 export const leftoverAge = 10 * 60_000;
 
 /**
- * Finds half-written files and spools without data. Partial downloads with data are none: they are
- * hashed again and gone on with.
+ * Finds half-written files and spools without a file of data. Partial downloads are none: they are
+ * hashed again and gone on with, for as long as `storage.spool_ttl` says.
  * @param before milliseconds since the epoch: what changed later is somebody's work
  */
 export async function* findLeftovers(layout: Layout, before: number): AsyncGenerator<Leftover> {
@@ -28,9 +28,8 @@ export async function* findLeftovers(layout: Layout, before: number): AsyncGener
   }
   for (const name of await entries(layout.spool)) {
     const path = join(layout.spool, name);
-    const data = await stat(join(path, 'data')).catch(() => undefined);
-    if ((data?.size ?? 0) > 0) continue;
-    if (await isOlder(path, before)) yield { path, kind: 'download without data' };
+    if ((await isMissingFile(join(path, 'data'))) && (await isOlder(path, before)))
+      yield { path, kind: 'download without data' };
   }
 }
 
@@ -46,6 +45,15 @@ export async function removeLeftovers(layout: Layout, before: number): Promise<n
 
 export async function removeLeftover(path: string): Promise<void> {
   await rm(path, { recursive: true, force: true });
+}
+
+async function isMissingFile(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return false;
+  } catch (error) {
+    return isMissing(error);
+  }
 }
 
 async function isOlder(path: string, before: number): Promise<boolean> {

@@ -56,7 +56,8 @@ export class Spools {
     // Another may grow in its place: one that no longer touches the disk was overtaken.
     if (this.#growing.get(name) !== spool) return;
     this.#growing.delete(name);
-    await this.#look(name);
+    const isLeft = await this.#look(name);
+    if (!isLeft) await rm(join(this.#layout.spool, name), { recursive: true, force: true });
   }
 
   /** Bytes of leftovers that last grew before a time. */
@@ -91,18 +92,19 @@ export class Spools {
     return freed;
   }
 
-  /** Finds what earlier processes left behind; what holds no data is removed. */
+  /** Finds what earlier processes left behind. */
   async scan(): Promise<void> {
     for (const name of await readdir(this.#layout.spool)) await this.#look(name);
   }
 
-  async #look(name: string): Promise<void> {
-    const folder = join(this.#layout.spool, name);
+  /** Whether there is data. */
+  async #look(name: string): Promise<boolean> {
     try {
-      const { size, mtimeMs } = await stat(join(folder, 'data'));
+      const { size, mtimeMs } = await stat(join(this.#layout.spool, name, 'data'));
       this.#leftovers.set(name, { bytes: size, at: mtimeMs });
+      return true;
     } catch (error) {
-      if (isMissing(error)) await rm(folder, { recursive: true, force: true });
+      return !isMissing(error);
     }
   }
 }

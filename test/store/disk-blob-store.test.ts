@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, expect, it, jest } from '@jest/globals';
 import { digestOf } from '../../src/oci/digest.ts';
 import { BufferPool } from '../../src/lib/buffer-pool.ts';
 import { DiskBlobStore } from '../../src/store/disk-blob-store.ts';
@@ -45,7 +45,7 @@ it('lies on disk as the architecture says', async () => {
   await writer.close();
 });
 
-it('clears half-written files and empty spools at the start, and abandoned ones when told', async () => {
+it('clears at the start what a crash left behind, but nothing new, and abandoned spools when told', async () => {
   await openStore();
   await writeFile(join(layout.temporary, 'half'), 'half');
   const old = join(layout.spool, 'sha256-old');
@@ -55,7 +55,12 @@ it('clears half-written files and empty spools at the start, and abandoned ones 
   await writeFile(join(fresh, 'data'), 'x');
   const longAgo = new Date(Date.now() - 2 * hour);
   await utimes(join(old, 'data'), longAgo, longAgo);
+  await openStore();
+  expect(await readdir(layout.temporary)).toEqual(['half']);
+  expect(await readdir(layout.spool)).toHaveLength(3);
+  const later = jest.spyOn(Date, 'now').mockReturnValue(Date.now() + hour / 2);
   const store = await openStore();
+  later.mockRestore();
   expect(await readdir(layout.temporary)).toEqual([]);
   expect((await readdir(layout.spool)).toSorted()).toEqual(['sha256-fresh', 'sha256-old']);
   expect(store.spools.bytes).toBe(2);
