@@ -12,8 +12,9 @@ const maxGathered = 512 * 1024;
 export async function* chunkBatches(body: Readable): AsyncGenerator<readonly Buffer[]> {
   let gathered: Buffer[] = [];
   let bytes = 0;
-  let isOver = false;
-  let failure: unknown;
+  // Before anybody listened it may have broken already; no event tells of that any more.
+  let isOver = body.destroyed;
+  let failure: unknown = body.errored ?? undefined;
   let wake: () => void = nothing;
   body.on('data', (chunk: Buffer) => {
     gathered.push(chunk);
