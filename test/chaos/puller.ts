@@ -134,7 +134,10 @@ export class Puller {
         const part = digestOf(bytes.subarray(start, end));
         const headers = { range: `bytes=${String(start)}-${String(end - 1)}` };
         const size = bytes.length;
-        return this.#ask({ ...ask, headers }, () => ({ digests: new Set([digest]), size, part }));
+        return this.#ask({ ...ask, headers }, () => {
+          const isSpoilt = this.#world.spoilt.has(digest);
+          return { digests: new Set([digest]), size, part, isSpoilt };
+        });
       }),
     );
     return outcomes.every(({ status, complete }) => complete && status < 300);

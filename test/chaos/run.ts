@@ -60,7 +60,10 @@ export async function runChaos(
 
   world.isUp = false;
   const exit = await world.baleen.stop();
-  if (exit.code !== 0) world.found(`SIGTERM ended Baleen with ${JSON.stringify(exit)}`);
+  if (exit.code !== 0) {
+    const told = world.baleen.process.tail(1_500);
+    world.found(`SIGTERM ended Baleen with ${JSON.stringify(exit)}: ${told}`);
+  }
   world.inspectOutput();
   world.tally.add('removals from the store', world.watch.total);
   world.tally.add('blobs fetched from upstreams', world.ledger.total);

@@ -60,7 +60,9 @@ export class Storm {
     let isOn = true;
     const befell = (path: string): void => {
       tally.add(`answers spoilt by ${kind}`);
-      ledger.befell(path.slice(path.lastIndexOf('/') + 1));
+      const digest = path.slice(path.lastIndexOf('/') + 1);
+      ledger.befell(digest);
+      if (kind === 'flip-bit') this.#world.spoilt.add(digest);
     };
     for (const rule of rulesOf(answers, () => isOn, befell)) this.#upstream(random).fault(rule);
     await sleep(lasts);
@@ -106,7 +108,10 @@ export class Storm {
     'baleen-restart': async () => {
       await this.#restart(async () => {
         const exit = await this.#world.baleen.stop();
-        if (exit.code !== 0) this.#world.found(`SIGTERM ended Baleen with ${JSON.stringify(exit)}`);
+        if (exit.code !== 0) {
+          const told = this.#world.baleen.process.tail(1_500);
+          this.#world.found(`SIGTERM ended Baleen with ${JSON.stringify(exit)}: ${told}`);
+        }
       }, 0);
     },
     'baleen-reload': async (_fault, random) => {

@@ -41,6 +41,8 @@ export class World implements AsyncDisposable {
   readonly settings: (extra?: Settings) => Settings;
   /** What is wrong, each kind with how often it was seen. */
   readonly findings = new Map<string, number>();
+  /** Blobs of which an upstream has sent wrong bytes. */
+  readonly spoilt = new Set<string>();
   /** Whether the process is meant to run just now. */
   isUp = true;
   readonly #resources: AsyncDisposableStack;
