@@ -7,6 +7,8 @@ Examples:
   baleen --listen :8080 --data /srv/images serve elsewhere
   baleen config check --config new.yaml    before a restart: what is wrong with it?
   baleen config print                      which settings are in effect?
+  baleen verify --repair                   hash everything stored, set right what is wrong
+  baleen purge nginx:1.25                  remove an image
 
 Configuration:
   config.example.yaml documents every key and shows the defaults. Without --config

@@ -96,6 +96,24 @@ describe('a catalog that shares what it knows through Redis', () => {
     });
   });
 
+  it('tells the others what no longer belongs to a repository', async () => {
+    const [one, two] = [await open(), await open()];
+    const member = { digest: digest('layer'), mediaType: 'application/vnd.layer', size: 3 };
+    await one.catalog.link(alpine, 'blobs', [member]);
+    await one.catalog.putListing(alpine, 'tags', { value: ['latest'], fetchedAt: 17 });
+    expect(await two.catalog.linked(alpine, 'blobs', member.digest)).toEqual(member);
+    expect(await two.catalog.listing(alpine, 'tags')).toBeDefined();
+    await one.catalog.unlink(alpine, 'blobs', [member.digest]);
+    await one.catalog.deleteListing(alpine, 'tags');
+    const again = await two.reopen();
+    expect(await again.linked(alpine, 'blobs', member.digest)).toBeUndefined();
+    expect(await again.listing(alpine, 'tags')).toBeUndefined();
+    await waitFor('the other disk to follow', async () => {
+      return (await again.members(alpine, 'blobs')).length === 0;
+    });
+    expect(await one.catalog.linked(alpine, 'blobs', member.digest)).toBeUndefined();
+  });
+
   it('keeps on its own disk what it heard from another', async () => {
     const [one, two] = [await open(), await open()];
     const record = tagRecord('a');
