@@ -80,17 +80,27 @@ async function answer(
 ): Promise<void> {
   const left = new AbortController();
   response.once('close', () => left.abort());
-  const result = action(parameters, left.signal);
-  if (!isStream(result)) {
-    response.json(await result);
-    return;
+  try {
+    const result = action(parameters, left.signal);
+    if (isStream(result)) await stream(response, result, left.signal);
+    else response.json(await result);
+  } catch (error) {
+    if (!left.signal.aborted) throw error;
+    throw new RegistryError('UNAVAILABLE', 'the client left before the end', { cause: error });
   }
-  for await (const document of result) {
-    if (left.signal.aborted) return;
+}
+
+async function stream(
+  response: Response,
+  documents: AsyncIterable<unknown>,
+  signal: AbortSignal,
+): Promise<void> {
+  for await (const document of documents) {
+    signal.throwIfAborted();
     // Not before the first: what is refused at once still gets an honest status.
     if (!response.headersSent) response.type('application/x-ndjson');
     const isTaken = response.write(`${JSON.stringify(document)}\n`);
-    if (!isTaken) await once(response, 'drain', left).catch(() => undefined);
+    if (!isTaken) await once(response, 'drain', { signal });
   }
   response.end();
 }

@@ -148,7 +148,8 @@ export class Verification {
     const isTaken = await this.#options.withdraw({ digest, finder: 'verify', detail, file });
     if (isTaken) return this.#found(verdict.kind, path, detail, 'quarantined');
     // Evicted or replaced in the last moment; else it could not be moved.
-    const isStillThere = file !== undefined && (await fileId(path)) === file;
+    const now = await fileId(path).catch(() => file);
+    const isStillThere = now !== undefined && (file === undefined || now === file);
     return isStillThere ? this.#found(verdict.kind, path, detail) : undefined;
   }
 

@@ -83,8 +83,10 @@ export class Quarantine {
     let bytes = 0;
     for (const name of names) {
       const path = join(this.folder, name);
-      bytes += (await stat(path).catch(() => undefined))?.size ?? 0;
-      if (bytes > this.#options.limit) await rm(path, { recursive: true, force: true });
+      const size = (await stat(path).catch(() => undefined))?.size ?? 0;
+      // One that is too large by itself does not drive out all others.
+      if (bytes + size <= this.#options.limit) bytes += size;
+      else await rm(path, { recursive: true, force: true });
     }
   }
 }

@@ -6,6 +6,7 @@ import { Baleen } from '../support/baleen.ts';
 import { seededImage } from '../support/images.ts';
 import { dockerHubScripted } from '../support/scripted-baleen.ts';
 import { ScriptedUpstream } from '../support/scripted-upstream.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { blobPath, digestsOf, flipBit, pullImage, quarantined } from '../support/stored.ts';
 
 jest.setTimeout(60_000);
@@ -156,6 +157,26 @@ describe('baleen verify', () => {
     expect((events(stdout).at(-1) as { seconds: number }).seconds).toBeGreaterThan(0.5);
     const refused = await baleen.command('verify', '--rate', 'fast');
     expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('such as 50MiB')]);
+  });
+
+  it('runs once at a time in a service, and ends when nobody waits for it', async () => {
+    const leaving = new AbortController();
+    const first = await fetch(`${baleen.operationsUrl}/api/verify`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"rate":"10KiB"}',
+      signal: leaving.signal,
+    });
+    expect(first.status).toBe(200);
+    const second = await baleen.command('verify');
+    expect([second.code, second.stderr]).toEqual([
+      1,
+      expect.stringContaining('a verification is running already'),
+    ]);
+    leaving.abort();
+    await waitFor('the next one to be let in', async () => {
+      return (await baleen.command('verify')).code === 0;
+    });
   });
 
   it('leaves alone a service of another directory, and says so where there is no store', async () => {

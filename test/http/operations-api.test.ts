@@ -58,8 +58,14 @@ describe('the operations API', () => {
             throw new RegistryError('UNKNOWN', 'no more numbers');
           },
           forever: async function* (_parameters, signal) {
-            while (!signal.aborted) yield await soon({});
-            left++;
+            try {
+              for (;;) {
+                signal.throwIfAborted();
+                yield await soon({});
+              }
+            } finally {
+              left++;
+            }
           },
         },
       },
@@ -122,6 +128,8 @@ describe('the operations API', () => {
     expect(answer.status).toBe(200);
     leaving.abort();
     await waitFor('the operation to stop', () => left === 1);
+    await waitFor('that to be told', () => ended.length === 1);
+    expect(ended).toEqual([['forever', 'UNAVAILABLE']]);
   });
 
   it.each([

@@ -151,6 +151,9 @@ describe('the quarantine', () => {
       expect(await place.takeFile(path)).toBe(true);
     }
     expect((await readdir(place.folder)).map((name) => name.at(-1))).toEqual(['b', 'c']);
+    await writeFile(join(folder.path, 'huge'), Buffer.alloc(2_000));
+    expect(await place.takeFile(join(folder.path, 'huge'))).toBe(true);
+    expect((await readdir(place.folder)).map((name) => name.at(-1))).toEqual(['b', 'c']);
     expect(await place.takeFile(join(folder.path, 'missing'))).toBe(false);
     await store(digest, bytes);
     expect(await quarantine(0).takeBlob(digest)).toBe(true);
