@@ -5,13 +5,18 @@
 import { parseArgs } from 'node:util';
 import { reap, reapAbandonedRuns, runDirectory } from '../support/run-directory.ts';
 import { runChaos } from './run.ts';
+import type { Size } from './scenarios/scenario.ts';
+import { scenarios } from './scenarios/scenarios.ts';
 import { Tally } from './tally.ts';
 
 const help = `Usage: npm run chaos -- [--seed N | --seeds A..B] [--minutes M]
+       npm run chaos -- --scenario NAME [--small] [--seed N]
 
   --seed N      one run with this seed (1)
   --seeds A..B  one run for each of these seeds, one after the other
   --minutes M   of faults in all, shared among the runs (1)
+  --scenario    one hard case instead, at full size: ${Object.keys(scenarios).join(', ')}
+  --small       as small as in the tests
 `;
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -24,18 +29,34 @@ function seedsOf(seed: string, range: string | undefined): number[] {
   return Array.from({ length: to - from + 1 }, (_, index) => from + index);
 }
 
+/** Plays a scenario, and prints its figures. */
+async function play(name: string, size: Size, seed: number): Promise<boolean> {
+  const scenario = scenarios[name];
+  if (scenario === undefined) throw new Error(help);
+  for (const [what, figure] of Object.entries(await scenario(size, seed))) {
+    const text = typeof figure === 'number' ? figure.toLocaleString('en') : figure;
+    print(`  ${what.padEnd(40)} ${text}`);
+  }
+  return true;
+}
+
 async function main(): Promise<boolean> {
   const { values } = parseArgs({
     options: {
       seed: { type: 'string', default: '1' },
       seeds: { type: 'string' },
       minutes: { type: 'string', default: '1' },
+      scenario: { type: 'string' },
+      small: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
   if (values.help) {
     print(help);
     return true;
+  }
+  if (values.scenario !== undefined) {
+    return play(values.scenario, values.small ? 'small' : 'full', Number(values.seed));
   }
   const seeds = seedsOf(values.seed, values.seeds);
   const minutes = Number(values.minutes) / seeds.length;

@@ -10,8 +10,8 @@ import { Storm } from './storm.ts';
 import type { Tally } from './tally.ts';
 import { World } from './world.ts';
 
-/** Clients that pull one image after the other. */
-const pullers = 12;
+/** Clients that pull all the time. */
+export const pullers = 12;
 
 /** What came of a run. */
 export interface RunResult {
@@ -72,7 +72,8 @@ export async function runChaos(
   return { findings, tally: world.tally };
 }
 
-async function pullWhile(puller: Puller, signal: AbortSignal): Promise<void> {
+/** Pulls one image after the other. */
+export async function pullWhile(puller: Puller, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     const isWhole = await puller.pullAny();
     // Nobody tries again at once, and a process that is down would else be asked in a tight loop.

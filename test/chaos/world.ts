@@ -20,6 +20,8 @@ export interface WorldOptions {
   readonly seed: number;
   /** Told of what could not be had here. */
   readonly note: (line: string) => void;
+  /** The share of all images that the store may take; a quarter. */
+  readonly share?: number;
 }
 
 /** Everything there is in one run: images, upstreams, Redis, a small disk, and Baleen among them. */
@@ -63,7 +65,7 @@ export class World implements AsyncDisposable {
     this.#resources = resources;
   }
 
-  static async create({ seed, note }: WorldOptions): Promise<World> {
+  static async create({ seed, note, share = 0.25 }: WorldOptions): Promise<World> {
     await using resources = new AsyncDisposableStack();
     const content = chaosContent(seed);
     const token = { credentials };
@@ -81,7 +83,7 @@ export class World implements AsyncDisposable {
     const missing = await provide('redis-server');
     if (missing !== undefined) note(`without Redis: ${missing}`);
     const redis = missing === undefined ? resources.use(await RedisServer.start()) : undefined;
-    const maxSize = Math.max(Math.floor(content.bytes / 4), 3 * content.largest);
+    const maxSize = Math.floor(content.bytes * share);
     const disk = resources.use(SmallDisk.make(2 * content.bytes));
     if (!disk.isMounted) note('without a full disk: nothing may be mounted here');
     const settings = (extra = {}) => settingsOf(upstreams, redis, disk.path, maxSize, extra);

@@ -20,6 +20,8 @@ export interface SeenRequest {
   readonly headers: IncomingHttpHeaders;
   /** Undefined until it is answered. */
   status: number | undefined;
+  /** Bytes of the content that were handed to the connection so far. */
+  sent: number;
 }
 
 /** Answers a request. What it throws breaks the connection. */
@@ -107,6 +109,7 @@ export class LoopbackServer implements AsyncDisposable {
       kind: this.#kind ?? classify(method, url),
       headers,
       status: undefined,
+      sent: 0,
     };
     this.requests.push(seen);
     answer.on('error', () => undefined);

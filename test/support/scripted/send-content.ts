@@ -47,7 +47,7 @@ export async function sendContent(
     answer.end();
     return;
   }
-  await sendBody(answer, body, fault, fault.rate ?? options.rate);
+  await sendBody(seen, answer, body, fault, fault.rate ?? options.rate);
 }
 
 function wantedPart(
@@ -64,6 +64,7 @@ function wantedPart(
 }
 
 async function sendBody(
+  seen: SeenRequest,
   answer: ServerResponse,
   body: Buffer,
   fault: Fault,
@@ -73,11 +74,11 @@ async function sendBody(
   const end = Math.min(body.length, fault.truncateAt ?? Infinity);
   const hold = fault.holdAt;
   if (hold !== undefined && hold.bytes < end) {
-    await write(answer, body.subarray(0, hold.bytes), rate);
+    await write(seen, answer, body.subarray(0, hold.bytes), rate);
     await Promise.race([hold.until ?? new Promise(() => undefined), once(answer, 'close')]);
-    await write(answer, body.subarray(hold.bytes, end), rate);
+    await write(seen, answer, body.subarray(hold.bytes, end), rate);
   } else {
-    await write(answer, body.subarray(0, end), rate);
+    await write(seen, answer, body.subarray(0, end), rate);
   }
   const broken = end < body.length || (fault.declaredLength ?? 0) > body.length;
   if (broken) answer.destroy();
@@ -86,6 +87,7 @@ async function sendBody(
 
 /** Writes at the pace of the reader, or at `rate` bytes a second where that is slower. */
 async function write(
+  seen: SeenRequest,
   answer: ServerResponse,
   bytes: Buffer,
   rate: number | undefined,
@@ -103,6 +105,7 @@ async function write(
       });
     });
     at += chunk.length;
+    seen.sent += chunk.length;
     const early = rate === undefined ? 0 : began + (at / rate) * 1000 - performance.now();
     if (early > 1) await sleep(early);
   }
