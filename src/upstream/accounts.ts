@@ -118,6 +118,11 @@ export class Accounts {
     if (account !== undefined) account.budget = budgetOf(quota, now);
   }
 
+  /** Whether a 429 keeps every one of them from being used, or all but one that finds out. */
+  get areAllLimited(): boolean {
+    return this.#accounts.every(({ breaker }) => breaker.isOpen);
+  }
+
   /** What is known of each credential's quota. */
   budgets(): readonly (Budget | undefined)[] {
     return this.#accounts.map(({ budget }) => budget);

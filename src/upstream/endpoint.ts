@@ -109,7 +109,8 @@ export class Endpoint {
     const { url, transport, farHosts, onQuota } = this.#options;
     if (request.url.origin !== url.root.origin) return farHosts.send(request, signal);
     const answer = await transport.send(request, signal);
-    const quota = parseRateLimit(answer.headers);
+    // What comes with a challenge is the quota of nobody in particular: no credential was sent yet.
+    const quota = answer.status === 401 ? undefined : parseRateLimit(answer.headers);
     if (quota !== undefined) onQuota(quota);
     return answer;
   };

@@ -5,6 +5,7 @@ import { isLocal } from './network-error.ts';
 import type { UpstreamObserver } from './observer.ts';
 import { parseRetryAfter } from './rate-limit.ts';
 import { refused } from './refused.ts';
+import { reportBreaker, type UpstreamStatus } from './upstream-status.ts';
 import type { Answer, OutgoingRequest, Transport } from './transport.ts';
 
 /** CDNs answer under ever new names. */
@@ -55,6 +56,13 @@ export class FarHosts {
       else failed(error);
       throw error;
     }
+  }
+
+  /** How those stand that failed last. */
+  status(now: number): UpstreamStatus['redirects'] {
+    return [...this.#breakers.entries()]
+      .map(([host, breaker]) => ({ host, breaker: reportBreaker(breaker.status(now)) }))
+      .filter(({ breaker }) => breaker.failures > 0);
   }
 
   #breaker(host: string): Breaker {

@@ -6,8 +6,8 @@ import { noThrift, thriftOf, type Thrift, type ThriftPolicy } from './thrift.ts'
 const margin = 5;
 
 /**
- * Keeps an eye on the budgets of all credentials of an upstream, and says how sparing to be. A URL
- * that is down counts for nothing: its credentials cannot be asked with.
+ * Keeps an eye on the budgets of an upstream's credentials, and says how sparing to be. They are
+ * those of the URL that is asked: the first that is up and does not limit all of them.
  */
 export class Governor {
   readonly #upstream: string;
@@ -38,8 +38,8 @@ export class Governor {
   update(): void {
     const now = performance.now();
     const all = this.#addresses();
-    const up = all.filter(({ health }) => !health.isOpen);
-    const budgets = (up.length > 0 ? up : all).flatMap(({ accounts }) => accounts.budgets());
+    const asked = all.find(({ health, accounts }) => !health.isOpen && !accounts.areAllLimited);
+    const budgets = (asked ?? all[0])?.accounts.budgets() ?? [];
     const { stretch, until, remaining } = thriftOf(budgets, this.#policy, now);
     const wait = until - now;
     const before = this.#thrift.stretch;

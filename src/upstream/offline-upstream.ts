@@ -17,7 +17,7 @@ export class OfflineUpstream implements Upstream {
   }
 
   status(): UpstreamStatus {
-    return { name: this.name, offline: true, revalidation: 'suspended', urls: [] };
+    return { name: this.name, offline: true, revalidation: 'suspended', urls: [], redirects: [] };
   }
 
   resolve(repository: RepositoryName, reference: Reference): Promise<never> {

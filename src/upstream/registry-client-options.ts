@@ -5,7 +5,7 @@ import type { CredentialSource, LabelledCredentials } from './credentials.ts';
 import type { UpstreamTimeouts } from './dispatchers.ts';
 import { Endpoint } from './endpoint.ts';
 import type { Address } from './failover.ts';
-import { FarHosts } from './far-hosts.ts';
+import type { FarHosts } from './far-hosts.ts';
 import type { UpstreamObserver } from './observer.ts';
 import { sameParty } from './realm.ts';
 import type { RateLimit } from './rate-limit.ts';
@@ -73,6 +73,7 @@ export const defaultTimeouts: UpstreamTimeouts = {
 export interface SharedParts {
   readonly transport: Transport;
   readonly tokens: TokenSource;
+  readonly farHosts: FarHosts;
   readonly observer: UpstreamObserver;
   /** Some budget has changed. */
   readonly onBudget: () => void;
@@ -88,7 +89,6 @@ export function createAddresses(
 ): readonly Address[] {
   const { name: upstream, realms = [], preemptive = false } = options;
   const { breaker = defaultBreakerPolicy } = options;
-  const farHosts = new FarHosts({ upstream, breaker, ...shared });
   const urls = options.urls.map((url) => (typeof url === 'string' ? { url } : url));
   const [first] = urls;
   if (first === undefined) throw new TypeError(`${upstream}: an upstream needs a URL`);
@@ -114,7 +114,7 @@ export function createAddresses(
         shared.onBudget();
       };
       const own = { url, credential, authenticator, onQuota };
-      return new Endpoint({ upstream, farHosts, ...own, ...shared });
+      return new Endpoint({ upstream, ...own, ...shared });
     });
     const { host } = url.root;
     return { url: entry.url, host, health: new Breaker(breaker), accounts, endpoints };

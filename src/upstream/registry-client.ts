@@ -3,7 +3,9 @@ import type { Digest } from '../oci/digest.ts';
 import type { Reference } from '../oci/reference.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
 import { answerFailure } from './answer-failure.ts';
+import { defaultBreakerPolicy } from './breaker.ts';
 import { Failover, type Address } from './failover.ts';
+import { FarHosts } from './far-hosts.ts';
 import { Governor } from './governor.ts';
 import { silentObserver, type UpstreamObserver } from './observer.ts';
 import { alwaysProxy, proxyFromEnvironment } from './proxy.ts';
@@ -33,6 +35,7 @@ export class RegistryClient implements Upstream {
   readonly #transport: Transport;
   readonly #tokens: TokenSource;
   readonly #addresses: readonly Address[];
+  readonly #farHosts: FarHosts;
   readonly #failover: Failover;
   readonly #governor: Governor;
 
@@ -62,7 +65,10 @@ export class RegistryClient implements Upstream {
     this.#transport = transport;
     this.#tokens = tokens;
     this.#governor = governor;
-    this.#addresses = createAddresses(options, { transport, tokens, observer, onBudget });
+    const { breaker = defaultBreakerPolicy } = options;
+    this.#farHosts = new FarHosts({ upstream, transport, breaker, observer });
+    const shared = { transport, tokens, farHosts: this.#farHosts, observer, onBudget };
+    this.#addresses = createAddresses(options, shared);
     this.#failover = new Failover(upstream, this.#addresses, observer);
   }
 
@@ -83,6 +89,7 @@ export class RegistryClient implements Upstream {
         breaker: reportBreaker(health.status(now)),
         credentials: accounts.status(now).map(reportAccount),
       })),
+      redirects: this.#farHosts.status(now),
     };
   }
 

@@ -10,6 +10,8 @@ export interface UpstreamStatus {
   /** Checks of tags: as configured, put off, or none at all while no quota is left. */
   readonly revalidation: 'normal' | 'stretched' | 'suspended';
   readonly urls: readonly UrlStatus[];
+  /** Hosts that it redirects to, such as its CDN, and that failed of late. */
+  readonly redirects: readonly { readonly host: string; readonly breaker: BreakerReport }[];
 }
 
 export interface UrlStatus {

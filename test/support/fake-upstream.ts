@@ -74,7 +74,7 @@ export class FakeUpstream implements Upstream {
   }
 
   status(): UpstreamStatus {
-    return { name: this.name, offline: false, revalidation: 'normal', urls: [] };
+    return { name: this.name, offline: false, revalidation: 'normal', urls: [], redirects: [] };
   }
 
   count(call: string): number {

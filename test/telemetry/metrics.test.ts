@@ -100,6 +100,7 @@ describe('the metrics', () => {
       name: 'docker.io',
       offline: false,
       revalidation: 'stretched',
+      redirects: [],
       urls: [{ ...url, credentials: [{ ...me, limit, remaining: limit, window: limit }] }],
     });
     let limit: number | null = 100;

@@ -155,6 +155,22 @@ describe('an upstream with several credentials', () => {
     expect(client.status().urls.map(({ breaker }) => breaker.state)).toEqual(['open', 'closed']);
   });
 
+  it('is spared for the quota of the URL that is asked, and not once that limits all', async () => {
+    const mirror = resources.use(
+      new LoopbackServer((_seen, answer) => {
+        answer.writeHead(200, { 'content-type': 'application/json' }).end();
+      }),
+    );
+    await mirror.start();
+    const client = await open(['a'], [mirror.origin]);
+    replies['a'] = left(0);
+    await client.resolve(repository, tag, signal);
+    expect(client.thrift.stretch).toBe(Infinity);
+    replies['a'] = { ...left(0), status: 429 };
+    await client.resolve(repository, tag, signal);
+    expect([mirror.requests.length, client.thrift.stretch]).toEqual([1, 1]);
+  });
+
   it('shows no secret', async () => {
     const client = await open(['a', 'b']);
     replies['a'] = { status: 429 };
@@ -194,6 +210,9 @@ describe('an upstream that redirects', () => {
     expect(far.requests).toHaveLength(3);
     expect(client.status().urls[0]?.breaker).toMatchObject({ state: 'closed', failures: 0 });
     expect(observer.breakers).toMatchObject([{ host: far.host, credential: undefined }]);
+    expect(client.status().redirects).toMatchObject([
+      { host: far.host, breaker: { state: 'open', failures: 3 } },
+    ]);
   });
 });
 
