@@ -55,7 +55,7 @@ export function getBlob({ table, blobs }: BlobHandlerOptions): RequestHandler {
     response.writeHead(plan.status, { ...commonHeaders(request, context), ...plan.headers });
     const failure = await send(response, reader, plan.segments, context);
     if (failure === undefined) return;
-    blobs.contentFailed(digest, outcome, failure);
+    blobs.contentFailed(digest, reader, failure);
     throw failure;
   };
 }

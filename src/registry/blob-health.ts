@@ -1,6 +1,7 @@
 import { SingleFlight } from '../lib/single-flight.ts';
 import type { Digest } from '../oci/digest.ts';
 import { isDamage } from '../store/damage.ts';
+import type { FileId } from '../store/file-id.ts';
 import { describeVerdict, type BlobVerdict } from '../store/verification.ts';
 import type { Withdraw } from '../store/withdraw.ts';
 
@@ -22,15 +23,19 @@ export class BlobHealth {
   /**
    * Hears of a failed read, and takes the blob out of service where the disk cannot give it back.
    * What comes of trouble with the process or its rights says nothing about the blob.
+   * @param file the file that was read, where that is known: another one in its place stays
    */
-  async readFailed(digest: Digest, error: unknown): Promise<void> {
+  async readFailed(digest: Digest, error: unknown, file?: FileId): Promise<void> {
     const cause = isDamage(error) ? error : (error as Error | undefined)?.cause;
-    if (isDamage(cause)) await this.wrong(digest, (cause as Error).message);
+    if (isDamage(cause)) await this.wrong(digest, (cause as Error).message, file);
   }
 
-  /** Takes a blob out of service whose bytes are not those of its digest. */
-  async wrong(digest: Digest, detail: string): Promise<void> {
-    await this.#options.withdraw({ digest, finder: 'serving', detail });
+  /**
+   * Takes a blob out of service whose bytes are not those of its digest.
+   * @param file the file that is wrong, where that is known: another one in its place stays
+   */
+  async wrong(digest: Digest, detail: string, file?: FileId): Promise<void> {
+    await this.#options.withdraw({ digest, finder: 'serving', detail, file });
   }
 
   /**

@@ -136,8 +136,8 @@ export class BlobService {
   }
 
   /** Hears that an answer broke since its content failed. */
-  contentFailed(digest: Digest, outcome: Outcome, error: Error): void {
-    this.#stored.contentFailed(digest, outcome, error);
+  contentFailed(digest: Digest, reader: BlobReader, error: Error): void {
+    this.#stored.contentFailed(digest, reader, error);
   }
 
   /**

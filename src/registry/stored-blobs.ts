@@ -3,7 +3,6 @@ import type { Digest } from '../oci/digest.ts';
 import type { BlobReader } from '../store/blob-reader.ts';
 import type { BlobStore } from '../store/blob-store.ts';
 import type { BlobHealth } from './blob-health.ts';
-import type { Outcome } from './outcome.ts';
 import type { Route } from './resolve-route.ts';
 
 export interface StoredBlobsOptions {
@@ -55,9 +54,9 @@ export class StoredBlobs {
   }
 
   /** Hears that an answer broke since its content failed. The next one is to find better. */
-  contentFailed(digest: Digest, outcome: Outcome, error: Error): void {
-    const isStored = outcome.kind === 'hit' || outcome.kind === 'revalidated';
-    if (isStored) void this.#options.health.readFailed(digest, error);
+  contentFailed(digest: Digest, { fileId }: BlobReader, error: Error): void {
+    // A reader without a file followed a download, which knows what to do.
+    if (fileId !== undefined) void this.#options.health.readFailed(digest, error, fileId);
   }
 
   /**

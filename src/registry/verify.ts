@@ -4,17 +4,12 @@ import { RecordVerification, type RecordFault } from '../catalog/record-verifica
 import { Pace } from '../lib/pace.ts';
 import { ticksWhile } from '../lib/ticks.ts';
 import type { Digest } from '../oci/digest.ts';
+import { fileId } from '../store/file-id.ts';
 import { walkBlobFiles, type BlobFile } from '../store/blob-files.ts';
 import type { Layout } from '../store/layout.ts';
 import { findLeftovers, leftoverAge, removeLeftover } from '../store/leftovers.ts';
 import type { Quarantine } from '../store/quarantine.ts';
-import {
-  describeVerdict,
-  fileId,
-  fileSize,
-  verifyBlob,
-  type BlobVerdict,
-} from '../store/verification.ts';
+import { describeVerdict, fileSize, verifyBlob, type BlobVerdict } from '../store/verification.ts';
 import type { Withdraw } from '../store/withdraw.ts';
 import { mendRecord } from './mend-record.ts';
 

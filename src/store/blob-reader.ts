@@ -1,3 +1,5 @@
+import type { FileId } from './file-id.ts';
+
 /**
  * Reads at most `length` bytes at `position` into the front of `buffer`. A callback rather than a
  * promise: it is called for every half megabyte that is sent.
@@ -32,6 +34,8 @@ export type Pace = 'new' | 'swift' | 'slow';
 export interface BlobReader {
   /** Bytes of the whole; undefined only while a download's upstream has not told its length. */
   readonly size: number | undefined;
+  /** Which file is read, where it is that of a committed blob. */
+  readonly fileId?: FileId | undefined;
   /** How many bytes can be read at `position` right now; 0 where there are none, or none yet. */
   available(position: number): number;
   /** Settles with how many there are as soon as there are some, or with 0 at the end; rejects where they will never come. */

@@ -1,20 +1,23 @@
-import { read } from 'node:fs';
+import { read, type Stats } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { isMissing } from '../lib/atomic-file.ts';
 import type { BufferPool } from '../lib/buffer-pool.ts';
 import type { BlobReader } from './blob-reader.ts';
+import { fileIdOf, type FileId } from './file-id.ts';
 import { SharedBlocks } from './shared-blocks.ts';
 
 /** A committed blob that is open once for all who read it. It outlives the blob's deletion. */
 export class OpenFile {
   /** Bytes. */
   readonly size: number;
+  readonly id: FileId;
   readonly #file: FileHandle;
   readonly #blocks: SharedBlocks;
 
-  private constructor(file: FileHandle, size: number, pool: BufferPool) {
+  private constructor(file: FileHandle, stats: Stats, pool: BufferPool) {
     this.#file = file;
-    this.size = size;
+    this.size = stats.size;
+    this.id = fileIdOf(stats);
     this.#blocks = new SharedBlocks((buffer, length, position, done) => {
       read(file.fd, buffer, 0, length, position, done);
     }, pool);
@@ -30,7 +33,7 @@ export class OpenFile {
       throw error;
     }
     try {
-      return new OpenFile(file, (await file.stat()).size, pool);
+      return new OpenFile(file, await file.stat(), pool);
     } catch (error) {
       await file.close();
       throw error;
@@ -42,11 +45,12 @@ export class OpenFile {
    * @param onUnused called when the last reader has left; the file is closed then
    */
   reader(onUnused: () => void): BlobReader {
-    const { size } = this;
+    const { size, id } = this;
     const blocks = this.#blocks;
     blocks.join();
     return {
       size,
+      fileId: id,
       available: (position) => Math.max(0, size - position),
       arrival: (position) => Promise.resolve(Math.max(0, size - position)),
       next: (position, max, pace, done) => blocks.next(position, max, size, pace, done),

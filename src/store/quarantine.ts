@@ -4,7 +4,7 @@ import { basename, join, relative } from 'node:path';
 import { isMissing } from '../lib/atomic-file.ts';
 import { splitDigest, type Digest } from '../oci/digest.ts';
 import type { Layout } from './layout.ts';
-import { fileId, type FileId } from './verification.ts';
+import { fileId, type FileId } from './file-id.ts';
 
 export interface QuarantineOptions {
   readonly layout: Layout;

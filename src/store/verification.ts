@@ -4,6 +4,7 @@ import { isMissing } from '../lib/atomic-file.ts';
 import type { Pace } from '../lib/pace.ts';
 import { Digester, splitDigest, type Digest } from '../oci/digest.ts';
 import { isDamage } from './damage.ts';
+import { fileId, fileIdOf, type FileId } from './file-id.ts';
 
 /** What a stored file turned out to be. */
 export type BlobVerdict =
@@ -21,9 +22,6 @@ export type BlobVerdict =
   | { readonly kind: 'unreadable'; readonly error: Error }
   /** Evicted, purged, or replaced by a blob that was verified when it came. */
   | { readonly kind: 'gone' };
-
-/** Which file that is, whatever its name. */
-export type FileId = `${bigint}:${bigint}`;
 
 export interface VerificationOptions {
   /** How fast files may be read. */
@@ -50,7 +48,7 @@ export async function verifyBlob(
   let id: FileId | undefined;
   try {
     file = await open(path, 'r');
-    id = idOf(await file.stat({ bigint: true }));
+    id = fileIdOf(await file.stat());
     const { actual, size } = await hash(file, digest, options);
     if (actual === digest) return { kind: 'good', size };
     const isStillThere = (await fileId(path)) === id;
@@ -77,24 +75,10 @@ export function describeVerdict(
     : `its ${verdict.size} bytes are those of ${verdict.actual}`;
 }
 
-/** Which file a path leads to; undefined where there is none. */
-export async function fileId(path: string): Promise<FileId | undefined> {
-  try {
-    return idOf(await stat(path, { bigint: true }));
-  } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw error;
-  }
-}
-
 /** Bytes of a file; undefined where there is none, or none that can be looked at. */
 export async function fileSize(path: string): Promise<number | undefined> {
   const found = await stat(path).catch(() => undefined);
   return found?.isFile() === true ? found.size : undefined;
-}
-
-function idOf({ dev, ino }: { readonly dev: bigint; readonly ino: bigint }): FileId {
-  return `${dev}:${ino}`;
 }
 
 async function hash(

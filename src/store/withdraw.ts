@@ -1,6 +1,6 @@
 import type { Digest } from '../oci/digest.ts';
 import type { Quarantine } from './quarantine.ts';
-import type { FileId } from './verification.ts';
+import type { FileId } from './file-id.ts';
 
 /** Who noticed that a stored blob is wrong. */
 export type Finder = 'scrub' | 'verify' | 'serving';

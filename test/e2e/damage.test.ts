@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdir, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { request, type IncomingMessage } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Baleen } from '../support/baleen.ts';
@@ -77,6 +77,28 @@ describe('what is done to the files of a running service', () => {
       return (await quarantined(baleen)).length === 1;
     });
     expect(await baleen.metric('baleen_quarantined_blobs_total', 'finder="serving"')).toBe(1);
+    expect(await get(url)).toMatchObject({ complete: true, digest: large.digest });
+    expect(upstream.count('blob-get', large.digest)).toBe(1);
+  });
+
+  it('does not take the right file for the wrong one that a slow client still reads', async () => {
+    const url = `${baleen.url}/v2/${repository}/blobs/${large.digest}`;
+    const asked = request(url, { agent: false }).end();
+    const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+    answer.on('error', () => undefined);
+    await once(answer, 'readable');
+    const path = blobPath(baleen, large.digest);
+    await truncate(path, 20 * MiB);
+    // It reads along in the file that is open; who comes after it does not.
+    expect(await get(url)).toMatchObject({ complete: false });
+    await waitFor('the wrong file to be away', async () => {
+      return (await quarantined(baleen)).length === 1;
+    });
+    expect(await get(url)).toMatchObject({ complete: true, digest: large.digest });
+    await waitFor('the right file', async () => (await stat(path)).size === 40 * MiB);
+    answer.resume();
+    await new Promise<void>((resolve) => void answer.once('close', resolve));
+    expect(answer.complete).toBe(false);
     expect(await get(url)).toMatchObject({ complete: true, digest: large.digest });
     expect(upstream.count('blob-get', large.digest)).toBe(1);
   });

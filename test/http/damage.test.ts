@@ -29,13 +29,16 @@ describe('a stored blob that fails while it is sent', () => {
     ['since it was cut short', new ContentCutShort(), 1_000_000],
   ])('%s breaks the connection, and is right the next time', async (_name, failure, position) => {
     const reader = new FakeReader(content, position);
+    reader.fileId = '5:7';
     reader.fail(failure);
     jest.spyOn(app.store, 'open').mockResolvedValueOnce(reader);
     const broken = await get(url);
     expect(broken).toMatchObject({ complete: false });
     expect(broken.received).toBeLessThanOrEqual(position);
     await waitFor('the blob to be withdrawn', () => app.withdrawn.length === 1);
-    expect(app.withdrawn).toEqual([{ digest, finder: 'serving', detail: failure.message }]);
+    expect(app.withdrawn).toEqual([
+      { digest, finder: 'serving', detail: failure.message, file: '5:7' },
+    ]);
     await waitFor('it to be gone', async () => (await app.store.stat(digest)) === undefined);
     expect(await get(url)).toMatchObject({ status: 200, complete: true, digest });
     expect(app.hub.count('fetchBlob')).toBe(2);
@@ -43,6 +46,7 @@ describe('a stored blob that fails while it is sent', () => {
 
   it('stays where it is when the failure is not the blob’s', async () => {
     const reader = new FakeReader(content, 1_000_000);
+    reader.fileId = '5:7';
     reader.fail(Object.assign(new Error('EMFILE'), { code: 'EMFILE' }));
     jest.spyOn(app.store, 'open').mockResolvedValueOnce(reader);
     expect(await get(url)).toMatchObject({ complete: false });

@@ -9,7 +9,8 @@ import { ContentCutShort, isDamage } from '../../src/store/damage.ts';
 import { Layout } from '../../src/store/layout.ts';
 import { findLeftovers, removeLeftovers } from '../../src/store/leftovers.ts';
 import { Quarantine } from '../../src/store/quarantine.ts';
-import { fileId, verifyBlob, type BlobVerdict } from '../../src/store/verification.ts';
+import { fileId } from '../../src/store/file-id.ts';
+import { verifyBlob, type BlobVerdict } from '../../src/store/verification.ts';
 import { tempDir, type TempDir } from '../support/temp-dir.ts';
 
 let folder: TempDir;

@@ -1,8 +1,11 @@
+import type { FileId } from '../../src/store/file-id.ts';
 import type { BlobReader, Pace, Piece, PieceCallback } from '../../src/store/blob-reader.ts';
 
 /** A blob that is there, or arrives, or fails, as the test has it; and keeps account of its memory. */
 export class FakeReader implements BlobReader {
   readonly content: Buffer;
+  /** Set where it stands for a committed blob's. */
+  fileId: FileId | undefined;
   /** Whether pieces are in memory, so that they are given at once. */
   inMemory = false;
   /** Awaited by every read. */
