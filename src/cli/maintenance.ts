@@ -7,6 +7,7 @@ import type { Digest } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
 import { Pace } from '../lib/pace.ts';
 import { BlobHealth } from '../registry/blob-health.ts';
+import { pinImages, unpinImages, type PinReport } from '../registry/pin-images.ts';
 import { purge, type PurgeReport } from '../registry/purge.ts';
 import type { UpstreamNames } from '../registry/purge-target.ts';
 import { rebuildCatalog, type RebuildableCatalog } from '../registry/rebuild-catalog.ts';
@@ -21,7 +22,7 @@ import { createWithdraw, type Withdraw } from '../store/withdraw.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { createScrubObserver, createWithdrawObserver } from '../telemetry/repair-observers.ts';
-import { purgeParameters } from './purge-parameters.ts';
+import { imagesOf, purgeParameters } from './purge-parameters.ts';
 import { verifyParameters } from './verify-parameters.ts';
 
 export interface MaintenanceOptions {
@@ -79,6 +80,8 @@ export class Maintenance {
     return {
       verify: (parameters, signal) => this.#verify(parameters, signal),
       purge: async (parameters) => this.#purge(parameters),
+      pin: async (parameters) => this.#pin(parameters, pinImages),
+      unpin: async (parameters) => this.#pin(parameters, unpinImages),
       'catalog/rebuild': (_parameters, signal) => this.#rebuild(signal),
     };
   }
@@ -112,6 +115,13 @@ export class Maintenance {
       pins,
     };
     return purge(options, purgeParameters(given));
+  }
+
+  async #pin(given: object, change: typeof pinImages): Promise<PinReport> {
+    const { pins, names, store } = this.#options;
+    const report = await change(pins, imagesOf(given), names());
+    store.evictor.reconsider();
+    return report;
   }
 
   /** Clears away now and then what a crash left behind. */

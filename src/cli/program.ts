@@ -7,6 +7,7 @@ import { CommandFailure, exitCodes, type CommandContext } from './context.ts';
 import { addGcCommand } from './gc-command.ts';
 import { helpEpilogue } from './help.ts';
 import { addGlobalOptions } from './options.ts';
+import { addPinCommands } from './pin-commands.ts';
 import { addPurgeCommand } from './purge-command.ts';
 import { addServeCommand } from './serve-command.ts';
 import { addVerifyCommand } from './verify-command.ts';
@@ -30,6 +31,7 @@ export function createProgram(context: CommandContext): Command {
   addPurgeCommand(program, context);
   addStatsCommand(program, context);
   addGcCommand(program, context);
+  addPinCommands(program, context);
   const catalog = program.command('catalog').description('look after what is known of tags');
   addCatalogRebuild(catalog, context);
   const config = program.command('config').description('check or print the configuration');

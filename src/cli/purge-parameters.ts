@@ -28,6 +28,18 @@ export function purgeParameters(given: object): PurgeParameters {
   return { targets: texts, dryRun, force };
 }
 
+/**
+ * Reads what `POST /api/pin` and `/api/unpin` are given: `images`, a list of images.
+ * @throws RegistryError REQUEST_INVALID
+ */
+export function imagesOf(given: object): readonly string[] {
+  const { images } = given as { images?: unknown };
+  const isList = Array.isArray(images) && images.length > 0 && images.length <= maxTargets;
+  const texts: readonly unknown[] = isList ? images : [];
+  if (texts.length > 0 && texts.every((each) => typeof each === 'string')) return texts;
+  throw invalid(`images has to be a list of 1 to ${maxTargets} images`);
+}
+
 function invalid(message: string): RegistryError {
   return new RegistryError('REQUEST_INVALID', message);
 }

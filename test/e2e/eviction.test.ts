@@ -40,6 +40,42 @@ describe('a limit far below what is pulled', () => {
   });
 });
 
+describe('what is pinned', () => {
+  const resources = testResources();
+
+  it('stays, whatever else has to go, until it is unpinned', async () => {
+    const upstream = resources.use(await ScriptedUpstream.start());
+    const image = seededImage([MiB], 1);
+    upstream.add('blue/whale', 'v1', image);
+    const others = Array.from({ length: 8 }, (_, index) => layerOf(MiB, index + 10));
+    for (const blob of others) upstream.repositories.addBlob('blue/whale', blob);
+    const storage = { max_size: '4MiB' };
+    const baleen = resources.use(await Baleen.start({ ...dockerHubScripted(upstream), storage }));
+    const url = `${baleen.url}/v2/blue/whale`;
+    expect(await baleen.command('pin', 'blue/whale:v1')).toMatchObject({
+      code: 0,
+      stdout: 'Pinned docker.io/blue/whale:v1\n',
+    });
+    await get(`${url}/manifests/v1`);
+    for (const { digest } of image.blobs) await get(`${url}/blobs/${digest}`);
+    for (const { digest } of others) await get(`${url}/blobs/${digest}`);
+    await waitFor('room to be made', async () => {
+      return (await baleen.metric('baleen_store_evicted_blobs_total', 'size')) >= 5;
+    });
+    for (const { digest } of image.blobs) {
+      const again = await get(`${url}/blobs/${digest}`);
+      expect(again.headers['cache-status']).toBe('baleen; hit');
+    }
+    expect((await baleen.command('pins')).stdout).toBe('docker.io/blue/whale:v1\n');
+    expect((await baleen.command('unpin', 'blue/whale:v1')).code).toBe(0);
+    expect(await baleen.command('unpin', 'docker.io/blue/whale:v1')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('not pinned') as unknown,
+    });
+    expect((await baleen.command('pins')).stdout).toBe('');
+  });
+});
+
 describe('the commands that look at the store', () => {
   const resources = testResources();
 
