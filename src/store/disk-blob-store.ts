@@ -195,6 +195,7 @@ export class DiskBlobStore implements BlobStore, Evictable {
       await this.evictor.admit(bytes, () => this.#files.place(digest, bytes, move));
       this.#placed(digest);
     },
+    passing: () => this.spools.passing,
     grew: () => this.evictor.check(),
     failed: (operation, error) => void this.#refused(operation, error),
     closed: (digest, spool) =>

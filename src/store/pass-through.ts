@@ -1,8 +1,20 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { RecentBytes } from './recent-bytes.ts';
 
-/** Bytes between the newest and the slowest reader; beyond them the transfer waits. */
-const windowSize = 8 * 1024 * 1024;
+/** Bytes of memory for all that passes through at a time. */
+const budget = 64 * 1024 * 1024;
+
+/** Bounds in bytes of what one transfer gets of it. */
+const widest = 8 * 1024 * 1024;
+const narrowest = 1024 * 1024;
+
+/**
+ * Bytes between the newest and the slowest reader; beyond them a transfer waits.
+ * @param transfers how many pass through at the time
+ */
+export function windowFor(transfers: number): number {
+  return Math.max(narrowest, Math.min(widest, Math.floor(budget / Math.max(1, transfers))));
+}
 
 /** Milliseconds that the transfer waits for a reader that takes nothing, before it is left behind. */
 const patience = 10_000;
@@ -15,12 +27,15 @@ export class PassThrough {
   /** Position of the first byte that is not on the disk. */
   readonly begin: number;
   readonly #recent: RecentBytes;
+  readonly #window: () => number;
   /** Position before which no reader needs anything. */
   #needed = 0;
   #wake: () => void = nothing;
 
-  constructor(begin: number) {
+  /** @param window the most bytes to hold, now: see {@link windowFor} */
+  constructor(begin: number, window: () => number) {
     this.begin = begin;
+    this.#window = window;
     this.#recent = new RecentBytes(begin);
   }
 
@@ -34,7 +49,7 @@ export class PassThrough {
     for (const chunk of chunks) this.#recent.push(chunk);
     // All readers may wait for what is further ahead.
     this.#recent.forget(this.#needed);
-    while (this.#recent.size > windowSize && !signal.aborted) {
+    while (this.#recent.size > this.#window() && !signal.aborted) {
       const { start } = this.#recent;
       const moved = new Promise<void>((resolve) => (this.#wake = resolve));
       const timer = new AbortController();
@@ -42,7 +57,7 @@ export class PassThrough {
       await Promise.race([moved, delay(patience, undefined, { signal: until }).catch(nothing)]);
       timer.abort();
       const hasMoved = this.#recent.start > start;
-      if (!hasMoved) this.#recent.forget(start + this.#recent.size - windowSize / 2);
+      if (!hasMoved) this.#recent.forget(start + this.#recent.size - this.#window() / 2);
     }
   }
 

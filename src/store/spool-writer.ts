@@ -2,7 +2,7 @@ import { Digester, splitDigest, type Digest } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
 import type { ReadAt } from './blob-reader.ts';
 import type { BlobWriter, SpoolOrigin } from './blob-writer.ts';
-import { PassThrough } from './pass-through.ts';
+import { PassThrough, windowFor } from './pass-through.ts';
 import { dropBytes, SpoolFile } from './spool-file.ts';
 import type { GrowingSpool } from './spools.ts';
 import type { DiskOperation } from './store-observer.ts';
@@ -11,6 +11,8 @@ import type { DiskOperation } from './store-observer.ts';
 export interface SpoolHost {
   /** Commits by `move`, which puts the file into its place, as soon as there is room for it. */
   commit(digest: Digest, bytes: number, move: (path: string) => Promise<void>): Promise<void>;
+  /** How many transfers pass through memory. */
+  passing(): number;
   /** The spool grows, or will, to a size that is news. */
   grew(): void;
   /** The disk refused. */
@@ -150,7 +152,7 @@ export class SpoolWriter implements BlobWriter, GrowingSpool {
   async restart(): Promise<void> {
     this.#reset();
     if (this.#passing !== undefined) {
-      this.#passing = new PassThrough(0);
+      this.#passing = new PassThrough(0, this.#window);
       return;
     }
     try {
@@ -186,10 +188,12 @@ export class SpoolWriter implements BlobWriter, GrowingSpool {
 
   /** From this position on nothing goes to the disk; what is there is read on, but gives its name up. */
   async #pass(position: number): Promise<void> {
-    this.#passing = new PassThrough(position);
+    this.#passing = new PassThrough(position, this.#window);
     // It would keep a full disk full, and a later writer starts its own.
     await this.#file?.remove().catch((error: unknown) => this.#host.failed('spool', error));
   }
+
+  readonly #window = (): number => windowFor(this.#host.passing());
 
   #reset(): void {
     this.#digester = new Digester(this.#digester.algorithm);

@@ -8,6 +8,8 @@ import type { Layout } from './layout.ts';
 export interface GrowingSpool {
   /** Bytes that it takes, or will take, as soon as that is known. */
   readonly footprint: number;
+  /** False once the disk has refused, and its bytes pass through memory. */
+  readonly isKept: boolean;
 }
 
 /** A partial download that nobody is going on with. */
@@ -33,6 +35,13 @@ export class Spools {
     for (const { footprint } of this.#growing.values()) sum += footprint;
     for (const { bytes } of this.#leftovers.values()) sum += bytes;
     return sum;
+  }
+
+  /** Downloads in progress that pass through memory. */
+  get passing(): number {
+    let count = 0;
+    for (const { isKept } of this.#growing.values()) if (!isKept) count++;
+    return count;
   }
 
   /** Downloads in progress. */

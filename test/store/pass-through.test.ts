@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
-import { PassThrough } from '../../src/store/pass-through.ts';
+import { PassThrough, windowFor } from '../../src/store/pass-through.ts';
 import { RecentBytes } from '../../src/store/recent-bytes.ts';
 
 const MiB = 1024 * 1024;
@@ -36,7 +36,7 @@ describe('what passes through', () => {
   const { signal } = new AbortController();
 
   it('waits for its readers once there is much of it', async () => {
-    const passing = new PassThrough(0);
+    const passing = new PassThrough(0, () => 8 * MiB);
     let isTaken = false;
     const pushed = passing.push([Buffer.alloc(9 * MiB, 1), Buffer.alloc(MiB, 2)], signal);
     const done = pushed.then(() => (isTaken = true));
@@ -50,9 +50,18 @@ describe('what passes through', () => {
     expect(buffer.every((byte) => byte === 2)).toBe(true);
   });
 
+  it('shares a budget with all else that does', () => {
+    expect([0, 1, 8, 16, 1000].map((transfers) => windowFor(transfers) / MiB)).toEqual([
+      8, 8, 8, 4, 1,
+    ]);
+  });
+
   it('waits no more when it is given up', async () => {
     const controller = new AbortController();
-    const pushed = new PassThrough(0).push([Buffer.alloc(9 * MiB)], controller.signal);
+    const pushed = new PassThrough(0, () => 8 * MiB).push(
+      [Buffer.alloc(9 * MiB)],
+      controller.signal,
+    );
     controller.abort();
     await pushed;
   });
