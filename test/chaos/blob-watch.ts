@@ -1,5 +1,5 @@
 import { mkdirSync, watch, type FSWatcher } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, rm, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /**
@@ -35,6 +35,20 @@ export class BlobWatch implements Disposable {
   /** Removals of all blobs. */
   get total(): number {
     return [...this.#changes.keys()].reduce((sum, digest) => sum + this.removals(digest), 0);
+  }
+
+  /** Removes a committed blob, or cuts it short; whether there was one. */
+  async damage(digest: string, removes: boolean): Promise<boolean> {
+    const name = digest.replace('sha256:', '');
+    const path = join(this.#root, name.slice(0, 2), name);
+    try {
+      const { size } = await stat(path);
+      if (removes) await rm(path);
+      else await truncate(path, Math.floor(size / 2));
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /** Bytes of all committed blobs, as the disk has them now. */

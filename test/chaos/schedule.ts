@@ -25,6 +25,11 @@ const lanes = {
   'baleen-reload': 'baleen',
   // In the lane of restarts: what a full disk broke has to be known to the process that is asked.
   'disk-full': 'baleen',
+  /** Committed files that somebody or something removes, or cuts short. */
+  'file-loss': undefined,
+  /** What operators do meanwhile. */
+  purge: 'operator',
+  verify: 'operator',
   'abort-storm': undefined,
   'tag-move': undefined,
   'skopeo-copy': 'skopeo',

@@ -141,6 +141,22 @@ export class Storm {
       calm();
       resume();
     },
+    'file-loss': async (_fault, random) => {
+      const { content, watch, ledger, tally } = this.#world;
+      for (const digest of random.shuffled([...content.blobs.keys()])) {
+        if (!(await watch.damage(digest, random.chance(0.5)))) continue;
+        ledger.befell(digest);
+        tally.add('committed files damaged');
+        if (random.chance(0.3)) return;
+      }
+    },
+    purge: async (_fault, random) => {
+      const { upstream, repository, tag, versions } = random.pick(this.#world.content.tags);
+      const image = `${upstream}/${repository}`;
+      const digest = random.pick(random.pick(versions).blobs).digest;
+      await this.#operate('purge', { targets: [random.pick([`${image}:${tag}`, image, digest])] });
+    },
+    verify: async (_fault, random) => this.#operate('verify', { repair: random.chance(0.7) }),
     'abort-storm': async (_fault, random) => {
       const puller = new Puller(this.#world, random);
       await Promise.all(Array.from({ length: stormClients }, () => puller.leave()));
@@ -191,6 +207,23 @@ export class Storm {
     world.isUp = true;
     world.tally.add('restarts of Baleen');
     calm();
+  }
+
+  /** Has the operations API do something; the process may end meanwhile. */
+  async #operate(name: string, parameters: object): Promise<void> {
+    const url = `${this.#world.baleen.operationsUrl}/api/${name}`;
+    const headers = { 'content-type': 'application/json' };
+    const ask = async (): Promise<{ status: number; text: string }> => {
+      const body = JSON.stringify(parameters);
+      const answer = await fetch(url, { method: 'POST', headers, body });
+      return { status: answer.status, text: await answer.text() };
+    };
+    const answer = await ask().catch(() => undefined);
+    if (answer === undefined || answer.status === 200 || answer.status === 503) return;
+    if (this.#world.conditions.heldSince('disk', performance.now(), 10_000)) return;
+    this.#world.found(
+      `${name} was answered ${String(answer.status)}: ${answer.text.slice(0, 200)}`,
+    );
   }
 
   /** A disk that failed is tried again now and then. */
