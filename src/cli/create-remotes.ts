@@ -60,6 +60,7 @@ function createUpstream(
     realms: config.realms,
     timeouts: config.timeouts,
     minRate: config.min_rate,
+    maxBlobSize: config.max_blob_size,
     ca: config.ca === undefined ? undefined : readFileSync(config.ca, 'utf8'),
     proxy: config.proxy,
     connections: config.connections,

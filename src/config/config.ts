@@ -115,6 +115,8 @@ export interface UpstreamConfig {
   readonly timeouts: TimeoutsConfig;
   /** Bytes a second, over `timeouts.slow`, under which a blob's transfer is begun anew; 0 for any pace. */
   readonly min_rate: number;
+  /** Bytes; what is larger is refused. */
+  readonly max_blob_size: number;
   readonly breaker: BreakerConfig;
   readonly rate_limit: RateLimitConfig;
   readonly tag_ttl: TagTtl;

@@ -135,6 +135,7 @@ export const upstreamSchema = z.strictObject({
   connections: integer(1, 4096).prefault(64),
   timeouts: timeouts.prefault({}),
   min_rate: bytes({ min: 0 }).prefault('1KiB'),
+  max_blob_size: bytes({ min: 1 }).prefault('100GiB'),
   breaker: breaker.prefault({}),
   rate_limit: rateLimit.prefault({}),
   tag_ttl: tagTtl.prefault(defaultTagTtl),

@@ -15,19 +15,30 @@ const readAhead = 262_144;
 export class BlobBody extends Readable {
   readonly #source: Readable;
   readonly #expected: number | undefined;
+  readonly #most: number;
   readonly #fail: (error: unknown) => Error;
   #received = 0;
   #flowing = false;
   readonly #pace: Pace;
   readonly #limits: PaceLimits;
   readonly #slow: () => Error;
+  readonly #endless: () => Error;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param expected bytes; undefined where only the connection's end tells */
-  constructor(answer: Answer, expected: number | undefined, upstream: string, signal: AbortSignal) {
+  /**
+   * @param length.expected bytes; undefined where only the connection's end tells
+   * @param length.most bytes that are taken, whatever comes
+   */
+  constructor(
+    answer: Answer,
+    { expected, most }: { expected: number | undefined; most: number },
+    upstream: string,
+    signal: AbortSignal,
+  ) {
     super({ highWaterMark: readAhead });
     this.#source = answer.body;
     this.#expected = expected;
+    this.#most = most;
     const { host } = answer.url;
     this.#limits = answer.limits.pace;
     this.#pace = new Pace(this.#limits);
@@ -39,6 +50,10 @@ export class BlobBody extends Readable {
     this.on('error', () => {});
     this.#fail = (error) => {
       return signal.aborted ? (signal.reason as Error) : networkError(error, upstream, host);
+    };
+    this.#endless = () => {
+      const message = `${upstream}: ${host} sends more than a blob may have (max_blob_size)`;
+      return new RegistryError('UPSTREAM_INVALID', message, { upstreamHost: host });
     };
     this.#source.on('error', (error) => this.destroy(this.#fail(error)));
     this.#source.on('close', () => {
@@ -58,6 +73,10 @@ export class BlobBody extends Readable {
     this.#source.on('data', (chunk: Buffer) => {
       this.#received += chunk.length;
       this.#pace.received(chunk.length);
+      if (this.#received > this.#most) {
+        this.destroy(this.#endless());
+        return;
+      }
       if (this.push(chunk)) return;
       this.#pace.waits();
       this.#source.pause();

@@ -1,6 +1,6 @@
 import type { Digest } from '../oci/digest.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
-import { readBlobHead, readBlobSize, strongEtag } from './answer-check.ts';
+import { invalid, readBlobHead, readBlobSize, strongEtag } from './answer-check.ts';
 import { answerFailure, headOf } from './answer-failure.ts';
 import { BlobBody } from './blob-body.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -55,8 +55,13 @@ export async function getBlob(
     throw await answerFailure(answer, request, upstream, subject, signal);
   }
   try {
-    const { length, ...promised } = readBlobHead(headOf(answer, upstream), resume);
-    return { ...promised, body: new BlobBody(answer, length, upstream, signal) };
+    const head = headOf(answer, upstream);
+    const { length, ...promised } = readBlobHead(head, resume);
+    const { size = 0, offset } = promised;
+    const { blob: most } = answer.limits;
+    if (size > most) throw invalid(head, `a blob of more than ${most} bytes (max_blob_size)`);
+    const body = new BlobBody(answer, { expected: length, most: most - offset }, upstream, signal);
+    return { ...promised, body };
   } catch (error) {
     discard(answer);
     throw error;

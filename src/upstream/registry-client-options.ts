@@ -44,6 +44,8 @@ export interface RegistryClientOptions {
   readonly timeouts?: Partial<UpstreamTimeouts> | undefined;
   /** Bytes a second under which a blob's body counts as broken; 1 KiB unless told otherwise, 0 for any pace. */
   readonly minRate?: number | undefined;
+  /** Bytes; 100 GiB unless told otherwise. */
+  readonly maxBlobSize?: number | undefined;
   readonly breaker?: BreakerPolicy | undefined;
   readonly thrift?: ThriftPolicy | undefined;
   /** PEM certificates, trusted beside the usual ones. */

@@ -53,6 +53,7 @@ export class RegistryClient implements Upstream {
       userAgent: options.userAgent ?? 'baleen',
       connections: options.connections ?? 32,
       minRate: options.minRate ?? 1024,
+      maxBlobSize: options.maxBlobSize ?? 100 * 1024 ** 3,
       ca: options.ca,
       proxy:
         options.proxy === undefined

@@ -31,12 +31,14 @@ export interface Answer {
   readonly limits: BodyLimits;
 }
 
-/** How long a body may take. */
+/** How long a body may take, and how long it may be. */
 export interface BodyLimits {
   /** Milliseconds for one that is read whole. */
   readonly whole: number;
   /** For one that is passed on as it comes. */
   readonly pace: PaceLimits;
+  /** Bytes of a blob. */
+  readonly blob: number;
 }
 
 export interface TransportOptions extends DispatcherOptions {
@@ -45,6 +47,8 @@ export interface TransportOptions extends DispatcherOptions {
   readonly userAgent: string;
   /** Bytes a second under which a blob's body counts as broken; 0 for any pace. */
   readonly minRate: number;
+  /** Bytes; a larger blob is refused, or cut off where its size is not told. */
+  readonly maxBlobSize: number;
   readonly observer: UpstreamObserver;
 }
 
@@ -64,7 +68,8 @@ export class Transport {
     this.#blobs = new Dispatchers(options);
     this.#fresh = new Dispatchers({ ...options, fresh: true });
     const { body: whole, slow: over } = options.timeouts;
-    this.#limits = { whole, pace: { minRate: options.minRate, over } };
+    const { minRate, maxBlobSize: blob } = options;
+    this.#limits = { whole, pace: { minRate, over }, blob };
   }
 
   /**

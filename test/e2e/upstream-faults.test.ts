@@ -141,6 +141,14 @@ describe('an upstream that misbehaves', () => {
     expect((await manifest('v1')).status).toBe(200);
   });
 
+  it('sends a blob without an end, and is cut off', async () => {
+    await start({}, { ...trickling, max_blob_size: '200KB' });
+    upstream.fault({ on: 'blob-get', chunked: true });
+    const outcome = await blob();
+    expect(outcome.complete && outcome.status === 200).toBe(false);
+    expect((await manifest('v1')).status).toBe(200);
+  });
+
   it('stalls for good, and the client is let go after the deadline', async () => {
     await start();
     upstream.fault({ on: 'blob-get', times: 1, holdAt: { bytes: 1000 } });

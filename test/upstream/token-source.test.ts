@@ -49,6 +49,7 @@ describe('a token source', () => {
       proxy: () => undefined,
       userAgent: 'baleen',
       minRate: 1024,
+      maxBlobSize: 1e9,
     });
     tokens = new TokenSource({ ...shared, transport, timeout: 500, now: () => now });
   });

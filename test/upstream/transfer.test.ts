@@ -135,6 +135,19 @@ describe('a transfer', () => {
     });
   });
 
+  it('of a blob that is larger than may be is refused, and one without an end is cut off', async () => {
+    const options = { maxBlobSize: 200_000 };
+    client = open(scripted.url, undefined, options);
+    await expect(fetchBlob()).rejects.toMatchObject({
+      code: 'UPSTREAM_INVALID',
+      message: expect.stringContaining('max_blob_size') as unknown,
+    });
+    scripted.fault({ on: 'blob-get', chunked: true });
+    const { size, body } = await fetchBlob();
+    expect(size).toBeUndefined();
+    await expect(buffer(body)).rejects.toMatchObject({ code: 'UPSTREAM_INVALID' });
+  });
+
   it('of a manifest or a list without an end is cut off', async () => {
     const endless = new LoopbackServer((_seen, answer) => {
       answer.writeHead(200, { 'content-type': 'application/json' });
@@ -142,7 +155,7 @@ describe('a transfer', () => {
       spaces.pipe(answer).once('close', () => spaces.destroy());
     });
     await resources.use(endless).start();
-    client = open(endless.origin);
+    client = open(endless.origin, undefined, { timeouts: { ...timeouts, body: 60_000 } });
     const invalid = { code: 'UPSTREAM_INVALID' };
     await expect(client.fetchManifest(repository, layer.digest, signal)).rejects.toMatchObject(
       invalid,
