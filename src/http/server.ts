@@ -41,6 +41,12 @@ export interface TlsOptions {
 /** Milliseconds between two searches for idle connections. */
 const clearingPause = 1_000;
 
+/**
+ * Connections that wait to be accepted; the system may allow for fewer (net.core.somaxconn). One
+ * beyond is tried again by its client's kernel, but only after a second.
+ */
+const backlog = 4_096;
+
 /** An HTTP server that can be drained. */
 export class HttpServer {
   readonly #server: Server;
@@ -97,7 +103,7 @@ export class HttpServer {
       if (open.has(socket)) socket.destroy();
       else refuse(error, socket);
     });
-    server.listen(host === undefined ? { port } : { host, port });
+    server.listen({ port, backlog, ...(host !== undefined && { host }) });
     await once(server, 'listening');
     // A failing accept (no memory, no descriptor) costs that connection, not the process.
     server.on('error', onError);
