@@ -126,11 +126,16 @@ export class Maintenance {
 
   /** Clears away now and then what a crash left behind. */
   async #tidy(signal: AbortSignal): Promise<void> {
+    const { layout, logger } = this.#options;
     for (;;) {
       await delay(leftoverAge, undefined, { signal, ref: false }).catch(() => undefined);
       if (signal.aborted) return;
-      // What cannot be removed now, such as on a disk that is read-only, can be another time.
-      await removeLeftovers(this.#options.layout, Date.now() - leftoverAge).catch(() => undefined);
+      try {
+        const count = await removeLeftovers(layout, Date.now() - leftoverAge);
+        if (count > 0) logger.info('what a crash left behind was removed', { files: count });
+      } catch (error) {
+        logger.warn('what a crash left behind could not be removed; tried again later', { error });
+      }
     }
   }
 
