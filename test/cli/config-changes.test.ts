@@ -69,4 +69,17 @@ describe('what a configuration that is read again changes', () => {
       needsRestart: [],
     });
   });
+
+  it('names the one that changed of several credentials', () => {
+    const credentials = (...passwords: string[]) => ({
+      ...configOf().upstreams['docker.io']!,
+      credentials: passwords.map((password) => ({ username: 'me', password })),
+    });
+    const started = { ...configOf(), upstreams: { 'docker.io': credentials('krill', 'squid') } };
+    const next = { ...started, upstreams: { 'docker.io': credentials('krill', 'plankton') } };
+    expect(configChanges(started, started, next).applied).toEqual([
+      'upstreams.docker.io.credentials[1].password',
+    ]);
+    expect(configChanges(started, started, { ...started }).applied).toEqual([]);
+  });
 });
