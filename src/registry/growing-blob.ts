@@ -116,6 +116,7 @@ export class GrowingBlob {
     this.#blocks.join();
     const place = { position: 0 };
     this.#places.add(place);
+    this.#forget();
     let closed = false;
     const close = (): void => {
       if (closed) return;
@@ -168,11 +169,14 @@ export class GrowingBlob {
 
   /** Lets go of what no reader needs any more, where it is not on the disk. */
   #forget(): void {
-    if (this.#writer === undefined || this.#writer.isKept || this.#places.size === 0) return;
+    const writer = this.#writer;
+    if (writer === undefined || writer.isKept) return;
     let first = Infinity;
-    for (const { position } of this.#places) first = Math.min(first, position);
+    for (const { position } of this.#places) {
+      if (!writer.isGone(position)) first = Math.min(first, position);
+    }
     // Shared blocks are read from their beginning.
-    this.#writer.forget(first - (first % largeBuffer));
+    if (first < Infinity) writer.forget(first - (first % largeBuffer));
   }
 
   #show(offset: number): void {

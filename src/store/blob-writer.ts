@@ -18,6 +18,8 @@ export interface BlobWriter {
   readonly isKept: boolean;
   /** Whether the first byte and all behind it can still be read. */
   readonly isWhole: boolean;
+  /** Whether a reader at `position` was left behind: nobody needs to wait for it any more. */
+  isGone(position: number): boolean;
   /** No reader needs what lies before `position`; of effect only for what is not kept. */
   forget(position: number): void;
   /** Hashes and appends; resolves when the bytes are in the file. Never called twice at once. */

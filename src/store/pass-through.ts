@@ -17,7 +17,7 @@ export function windowFor(transfers: number): number {
 }
 
 /** Milliseconds that the transfer waits for a reader that takes nothing, before it is left behind. */
-const patience = 10_000;
+const usualPatience = 10_000;
 
 /**
  * The part of a blob that no disk holds: it passes through memory, at the pace of its readers. One
@@ -28,14 +28,20 @@ export class PassThrough {
   readonly begin: number;
   readonly #recent: RecentBytes;
   readonly #window: () => number;
+  readonly #patience: number;
   /** Position before which no reader needs anything. */
   #needed = 0;
   #wake: () => void = nothing;
 
-  /** @param window the most bytes to hold, now: see {@link windowFor} */
-  constructor(begin: number, window: () => number) {
+  /**
+   * @param begin position of the first byte that will come
+   * @param window the most bytes to hold, now: see {@link windowFor}
+   * @param patience milliseconds for a reader that takes nothing
+   */
+  constructor(begin: number, window: () => number, patience = usualPatience) {
     this.begin = begin;
     this.#window = window;
+    this.#patience = patience;
     this.#recent = new RecentBytes(begin);
   }
 
@@ -50,20 +56,30 @@ export class PassThrough {
     // All readers may wait for what is further ahead.
     this.#recent.forget(this.#needed);
     while (this.#recent.size > this.#window() && !signal.aborted) {
-      const { start } = this.#recent;
+      const needed = this.#needed;
       const moved = new Promise<void>((resolve) => (this.#wake = resolve));
       const timer = new AbortController();
       const until = AbortSignal.any([signal, timer.signal]);
-      await Promise.race([moved, delay(patience, undefined, { signal: until }).catch(nothing)]);
+      await Promise.race([
+        moved,
+        delay(this.#patience, undefined, { signal: until }).catch(nothing),
+      ]);
       timer.abort();
-      const hasMoved = this.#recent.start > start;
-      if (!hasMoved) this.#recent.forget(start + this.#recent.size - this.#window() / 2);
+      // Whoever still reads what is on the disk goes on as well, and gives nothing free here.
+      if (this.#needed !== needed) continue;
+      const { start, size } = this.#recent;
+      this.#recent.forget(start + size - this.#window() / 2);
     }
   }
 
   /** See {@link RecentBytes.read}. */
   read(buffer: Buffer, length: number, position: number): number {
     return this.#recent.read(buffer, length, position);
+  }
+
+  /** Whether a reader at this position was left behind: what it needs next, or will need, is gone. */
+  isGone(position: number): boolean {
+    return !this.isWhole && position < this.#recent.start;
   }
 
   /** No reader needs what lies before `position`. */

@@ -124,6 +124,10 @@ export class SpoolWriter implements BlobWriter, GrowingSpool {
     setImmediate(done, gone, count);
   };
 
+  isGone(position: number): boolean {
+    return this.#passing?.isGone(position) ?? false;
+  }
+
   forget(position: number): void {
     this.#passing?.forget(position);
   }

@@ -1,7 +1,14 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
+import { BufferPool } from '../../src/lib/buffer-pool.ts';
+import { GrowingBlob } from '../../src/registry/growing-blob.ts';
+import type { BlobWriter } from '../../src/store/blob-writer.ts';
 import { PassThrough, windowFor } from '../../src/store/pass-through.ts';
 import { RecentBytes } from '../../src/store/recent-bytes.ts';
+import { drain, nextPiece } from '../support/scaffold.ts';
+
+type Done = (error: Error | null, bytesRead: number) => void;
 
 const MiB = 1024 * 1024;
 
@@ -34,9 +41,42 @@ describe('the newest bytes', () => {
 
 describe('what passes through', () => {
   const { signal } = new AbortController();
+  const wide = (): number => 8 * MiB;
+
+  /** A blob that passes through, and a way to send it: gives how often that waited in vain. */
+  function passOn(window: () => number) {
+    const patience = 200;
+    const passing = new PassThrough(0, window, patience);
+    const writer = {
+      isKept: false,
+      isGone: (position: number) => passing.isGone(position),
+      forget: (position: number) => passing.forget(position),
+      read: (buffer: Buffer, length: number, position: number, done: Done) => {
+        const count = passing.read(buffer, length, position);
+        setImmediate(done, count === 0 ? new Error('gone') : null, count);
+      },
+      close: () => Promise.resolve(),
+    };
+    const blob = new GrowingBlob(new BufferPool(8 * MiB), () => undefined);
+    blob.open(writer as unknown as BlobWriter);
+    const send = async (content: Buffer, batch: number): Promise<number> => {
+      let waits = 0;
+      blob.announce(content.length, 0);
+      for (let offset = 0; offset < content.length; offset += batch) {
+        const bytes = content.subarray(offset, offset + batch);
+        const since = performance.now();
+        await passing.push([bytes], signal);
+        if (performance.now() - since > patience - 10) waits++;
+        blob.grew([bytes], offset + bytes.length);
+      }
+      blob.complete(content.length);
+      return waits;
+    };
+    return { blob, send };
+  }
 
   it('waits for its readers once there is much of it', async () => {
-    const passing = new PassThrough(0, () => 8 * MiB);
+    const passing = new PassThrough(0, wide);
     let isTaken = false;
     const pushed = passing.push([Buffer.alloc(9 * MiB, 1), Buffer.alloc(MiB, 2)], signal);
     const done = pushed.then(() => (isTaken = true));
@@ -56,12 +96,33 @@ describe('what passes through', () => {
     ]);
   });
 
+  it('waits for one that still reads what is on the disk, for as long as it goes on', async () => {
+    const passing = new PassThrough(4 * MiB, wide, 200);
+    const pushed = passing.push([Buffer.alloc(4 * MiB, 1), Buffer.alloc(5 * MiB, 2)], signal);
+    for (let position = 0; position <= 4 * MiB; position += MiB / 2) {
+      passing.forget(position);
+      await delay(50);
+    }
+    expect(passing.isWhole).toBe(true);
+    passing.forget(8 * MiB);
+    await pushed;
+    expect([passing.isGone(4 * MiB), passing.isGone(8 * MiB)]).toEqual([true, false]);
+  });
+
+  it('leaves behind who takes nothing, and waits for the others alone', async () => {
+    const { blob, send } = passOn(wide);
+    const stuck = blob.reader();
+    const drained = drain(blob.reader());
+    const content = randomBytes(40 * MiB);
+    expect(await send(content, MiB)).toBe(1);
+    expect((await drained).equals(content)).toBe(true);
+    await expect(nextPiece(stuck, 0, 100)).rejects.toThrow('gone');
+    stuck.close();
+  });
+
   it('waits no more when it is given up', async () => {
     const controller = new AbortController();
-    const pushed = new PassThrough(0, () => 8 * MiB).push(
-      [Buffer.alloc(9 * MiB)],
-      controller.signal,
-    );
+    const pushed = new PassThrough(0, wide).push([Buffer.alloc(9 * MiB)], controller.signal);
     controller.abort();
     await pushed;
   });
