@@ -25,7 +25,7 @@ import { fits, isProgress, pauseAfter, refusesRange } from './resume.ts';
  * invisible until the digest is known to be right: a client may see a broken connection, never a
  * finished response with a wrong byte in it.
  *
- * Where the disk refuses, the rest passes through memory to the readers and is not kept.
+ * Where the disk or the store's limit refuses, the rest passes through memory to the readers and is not kept.
  *
  * A transfer that breaks is taken up again at the byte where it broke, through a fresh registry
  * URL (signed ones expire), as long as it gets anywhere.
@@ -238,10 +238,10 @@ export class Download {
     }
   }
 
-  /** The disk takes nothing more: the transfer is of use only to those who read along. */
+  /** Nothing more is kept: the transfer is of use only to those who read along. */
   #passOn(): void {
     if (this.blob.readers > 0) return;
-    this.cancel(new RegistryError('UNAVAILABLE', 'the disk refused the blob, and nobody reads it'));
+    this.cancel(new RegistryError('UNAVAILABLE', 'the blob is not kept, and nobody reads it'));
   }
 
   async #finish(writer: BlobWriter): Promise<void> {

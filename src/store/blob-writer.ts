@@ -12,8 +12,8 @@ export interface BlobWriter {
   readonly origin: SpoolOrigin;
   setOrigin(origin: SpoolOrigin): Promise<void>;
   /**
-   * False once the disk has refused: from there on the bytes pass through memory, writing waits
-   * for the readers, and there will be no commit.
+   * False once the disk, or the store's limit, has refused: from there on the bytes pass through
+   * memory, writing waits for the readers, and there will be no commit.
    */
   readonly isKept: boolean;
   /** Whether the first byte and all behind it can still be read. */

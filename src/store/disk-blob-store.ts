@@ -197,6 +197,7 @@ export class DiskBlobStore implements BlobStore, Evictable {
     },
     passing: () => this.spools.passing,
     grew: () => this.evictor.check(),
+    refusal: (bytes) => this.evictor.refusal(bytes),
     failed: (operation, error) => void this.#refused(operation, error),
     closed: (digest, spool) =>
       this.#files.serially(digest, () => this.spools.closed(digest, spool)),

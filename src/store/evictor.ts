@@ -84,14 +84,20 @@ export class Evictor {
     if (excess(this.#store.occupied, this.#policy) > 0) void this.sweep();
   }
 
+  /** Why there will never be room for a blob of so many bytes; undefined where there may be. */
+  refusal(bytes: number): RegistryError | undefined {
+    const { maxSize = Infinity } = this.#policy;
+    return bytes > maxSize ? noRoom(bytes, 'it is larger than storage.max_size') : undefined;
+  }
+
   /**
    * Runs the commit of a blob once there is room for it, so that the limit holds at any moment.
    * @throws RegistryError UNAVAILABLE where there is none to be had
    */
   async admit<T>(bytes: number, commit: () => Promise<T>): Promise<T> {
-    const { maxSize } = this.#policy;
-    if (maxSize === undefined) return commit();
-    if (bytes > maxSize) throw noRoom(bytes, 'it is larger than storage.max_size');
+    if (this.#policy.maxSize === undefined) return commit();
+    const refusal = this.refusal(bytes);
+    if (refusal !== undefined) throw refusal;
     this.#wanted += bytes;
     try {
       // A sweep that was under way already may have ended just before it knew of this one.

@@ -15,6 +15,8 @@ export interface SpoolHost {
   passing(): number;
   /** The spool grows, or will, to a size that is news. */
   grew(): void;
+  /** Why a blob of so many bytes cannot be kept, where that is so. */
+  refusal(bytes: number): RegistryError | undefined;
   /** The disk refused. */
   failed(operation: DiskOperation, error: unknown): void;
   closed(digest: Digest, spool: GrowingSpool): Promise<void>;
@@ -26,8 +28,8 @@ export interface SpoolHost {
  * The file may hold more or other bytes than were ever acknowledged when a machine lost power;
  * so a spool that is found is hashed from its first byte, and only a right final digest counts.
  *
- * Where the disk refuses, at the start or underway, the rest passes through memory: readers get
- * all of it, and nothing is kept.
+ * Where the disk refuses, at the start or underway, or the blob is larger than all that may be
+ * stored, the rest passes through memory: readers get all of it, and nothing is kept.
  */
 export class SpoolWriter implements BlobWriter, GrowingSpool {
   readonly #digest: Digest;
@@ -35,6 +37,7 @@ export class SpoolWriter implements BlobWriter, GrowingSpool {
   readonly #signal: AbortSignal;
   #file: SpoolFile | undefined;
   #passing: PassThrough | undefined;
+  #refusal = new RegistryError('UNAVAILABLE', 'the disk refused the blob: it was passed through');
   #digester: Digester;
   #offset = 0;
   #origin: SpoolOrigin = {};
@@ -58,6 +61,7 @@ export class SpoolWriter implements BlobWriter, GrowingSpool {
     try {
       writer.#file = await SpoolFile.open(folder);
       await writer.#recover(writer.#file);
+      await writer.#passIfTooLarge(writer.#origin.size);
     } catch (error) {
       if (signal.aborted) {
         await writer.#file?.close();
@@ -93,6 +97,7 @@ export class SpoolWriter implements BlobWriter, GrowingSpool {
   async setOrigin(origin: SpoolOrigin): Promise<void> {
     if (origin.size === this.#origin.size && origin.etag === this.#origin.etag) return;
     this.#origin = origin;
+    await this.#passIfTooLarge(origin.size);
     if (!this.isKept) return;
     this.#host.grew();
     try {
@@ -106,6 +111,7 @@ export class SpoolWriter implements BlobWriter, GrowingSpool {
   async write(chunks: readonly Buffer[]): Promise<void> {
     for (const chunk of chunks) this.#digester.update(chunk);
     const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+    await this.#passIfTooLarge(this.#offset + length);
     const unwritten = this.isKept ? await this.#append(chunks) : chunks;
     await this.#passing?.push(unwritten, this.#signal);
     this.#offset += length;
@@ -138,9 +144,7 @@ export class SpoolWriter implements BlobWriter, GrowingSpool {
 
   async commit(): Promise<void> {
     const file = this.#file;
-    if (!this.isKept || file === undefined) {
-      throw new RegistryError('UNAVAILABLE', 'the disk refused the blob: it was passed through');
-    }
+    if (!this.isKept || file === undefined) throw this.#refusal;
     try {
       await file.sync();
       await this.#host.commit(this.#digest, this.#offset, async (path) => {
@@ -188,6 +192,14 @@ export class SpoolWriter implements BlobWriter, GrowingSpool {
       await this.#pass(file.length);
       return dropBytes(chunks, file.length - this.#offset);
     }
+  }
+
+  /** It would have everything else evicted first, and be refused in the end all the same. */
+  async #passIfTooLarge(size = 0): Promise<void> {
+    const refusal = this.isKept ? this.#host.refusal(size) : undefined;
+    if (refusal === undefined) return;
+    this.#refusal = refusal;
+    await this.#pass(this.#offset);
   }
 
   /** From this position on nothing goes to the disk; what is there is read on, but gives its name up. */

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -122,6 +122,31 @@ describe('a store with a limit', () => {
     reader.close();
     await download('c', 200);
     expect(store.usage.bytes).toBe(200);
+  });
+
+  it('lets nothing go for what is larger than it, and keeps none of that on the disk', async () => {
+    const blob = await keep('a', 300, 60);
+    for (const isTold of [true, false]) {
+      const writer = await store.create(digestOf(Buffer.alloc(1001, 'x')), signal);
+      await writer.write([Buffer.alloc(400, 'x')]);
+      if (isTold) await writer.setOrigin({ size: 1001 });
+      await writer.write([Buffer.alloc(601, 'x')]);
+      expect(writer.verify()).toBe(true);
+      expect([writer.isKept, writer.isWhole, writer.offset]).toEqual([false, true, 1001]);
+      const buffer = Buffer.alloc(400);
+      const read = (position: number): Promise<number> =>
+        new Promise((resolve) => {
+          writer.read(buffer, 400, position, (_error, count) => resolve(count));
+        });
+      expect([await read(0), await read(400), await read(800)]).toEqual([400, 400, 201]);
+      expect(store.occupied).toBe(300);
+      await expect(writer.commit()).rejects.toThrow(/larger than storage.max_size/);
+      await writer.close();
+    }
+    await store.evictor.sweep();
+    expect(await held(blob)).toEqual([true]);
+    expect(await readdir(layout.spool)).toEqual([]);
+    expect(told).toEqual([]);
   });
 
   it('holds however many are committed at once', async () => {
