@@ -123,12 +123,11 @@ export class Evictor {
     return this.#quietly(async (evicted) => {
       evicted.bytes += await this.#store.evictLeftovers(leftoversBefore, Infinity);
       const before = unusedBefore(this.#policy, Date.now());
-      if (before === undefined) return;
-      this.#protected = await this.#protectedBy();
-      for await (const blobs of this.#store.survey(this.#abort.signal)) {
-        for (const blob of blobs) if (blob.usedAt < before) await this.#evict(blob, evicted);
+      try {
+        if (before !== undefined) await this.#expireBlobs(before, evicted);
+      } finally {
+        this.#report(evicted, 'unused');
       }
-      this.#report(evicted, 'unused');
     });
   }
 
@@ -171,6 +170,13 @@ export class Evictor {
   get #missing(): number {
     const { maxSize = Infinity } = this.#policy;
     return this.#store.committed + this.#wanted - maxSize;
+  }
+
+  async #expireBlobs(before: number, evicted: Evicted): Promise<void> {
+    this.#protected = await this.#protectedBy();
+    for await (const blobs of this.#store.survey(this.#abort.signal)) {
+      for (const blob of blobs) if (blob.usedAt < before) await this.#evict(blob, evicted);
+    }
   }
 
   #once(work: (evicted: Evicted) => Promise<void>): Promise<Evicted> {

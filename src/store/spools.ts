@@ -66,7 +66,7 @@ export class Spools {
     if (this.#growing.get(name) !== spool) return;
     this.#growing.delete(name);
     const isLeft = await this.#look(name);
-    if (!isLeft) await rm(join(this.#layout.spool, name), { recursive: true, force: true });
+    if (!isLeft) await this.#remove(name);
   }
 
   /** Bytes of leftovers that last grew before a time. */
@@ -81,6 +81,7 @@ export class Spools {
    * @param enough bytes after which to stop
    * @param serially runs work on a digest's spool while nobody opens it
    * @returns bytes freed
+   * @throws the disk's error
    */
   async removeLeftovers(
     before: number,
@@ -94,7 +95,13 @@ export class Spools {
       await serially(name, async () => {
         // Somebody may have gone on with it in between.
         if (!this.#leftovers.delete(name)) return;
-        await rm(join(this.#layout.spool, name), { recursive: true, force: true });
+        try {
+          await this.#remove(name);
+        } catch (error) {
+          // It still takes its room; but what is removed next is another one.
+          this.#leftovers.set(name, { bytes, at: Date.now() });
+          throw error;
+        }
         freed += bytes;
       });
     }
@@ -103,7 +110,7 @@ export class Spools {
 
   /** Finds what earlier processes left behind. */
   async scan(): Promise<void> {
-    for (const name of await readdir(this.#layout.spool)) await this.#look(name);
+    for (const name of await entries(this.#layout.spool)) await this.#look(name);
   }
 
   /** Whether there is data. */
@@ -115,5 +122,18 @@ export class Spools {
     } catch (error) {
       return !isMissing(error);
     }
+  }
+
+  async #remove(name: string): Promise<void> {
+    await rm(join(this.#layout.spool, name), { recursive: true, force: true });
+  }
+}
+
+async function entries(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
   }
 }

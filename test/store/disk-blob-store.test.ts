@@ -68,6 +68,13 @@ it('clears at the start what a crash left behind, but nothing new, and abandoned
   expect(await readdir(layout.spool)).toEqual(['sha256-fresh']);
 });
 
+it('can be looked at where it lacks a folder, as a copy of it may', async () => {
+  const store = new DiskBlobStore({ layout, pool, eviction: noLimit });
+  await store.spools.scan();
+  await store.usage.count(signal);
+  expect(store.occupied).toBe(0);
+});
+
 it('cannot be opened where its folder is a file', async () => {
   await writeFile(layout.root, 'in the way');
   await expect(openStore()).rejects.toMatchObject({

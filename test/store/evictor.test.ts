@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -60,6 +60,16 @@ async function download(name: string, size: number): Promise<Digest> {
     await writer.close();
   }
   return digest;
+}
+
+/** A partial download of so many bytes, the last of which came so many minutes ago. */
+async function leave(name: string, size: number, minutes: number): Promise<string> {
+  const folder = layout.spoolOf(digestOf(Buffer.from(name)));
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, 'data'), Buffer.alloc(size));
+  const time = new Date(Date.now() - minutes * 60_000);
+  await utimes(join(folder, 'data'), time, time);
+  return folder;
 }
 
 const held = async (...digests: Digest[]): Promise<boolean[]> =>
@@ -160,14 +170,6 @@ describe('a store with a limit', () => {
   });
 
   it('takes partial downloads for what they are: of the age of their last byte', async () => {
-    const leave = async (name: string, size: number, minutes: number): Promise<string> => {
-      const folder = layout.spoolOf(digestOf(Buffer.from(name)));
-      await mkdir(folder, { recursive: true });
-      await writeFile(join(folder, 'data'), Buffer.alloc(size));
-      const time = new Date(Date.now() - minutes * 60_000);
-      await utimes(join(folder, 'data'), time, time);
-      return folder;
-    };
     const old = await leave('old', 300, 60);
     const young = await leave('young', 300, 1);
     await reopen({ maxSize: 1000 });
@@ -198,6 +200,31 @@ describe('a store with a limit', () => {
 
 describe('a store without a limit', () => {
   beforeEach(() => reopen({}));
+
+  it('tells of partial downloads that it gave up, also where blobs stay for ever', async () => {
+    await leave('old', 300, 60);
+    await reopen({});
+    expect(await store.evictor.expire(Date.now() - 60_000)).toEqual({ blobs: 0, bytes: 300 });
+    expect(told).toEqual(['unused 0 300']);
+  });
+
+  it('counts a partial download that cannot be removed, and tries another one next', async () => {
+    await leave('old', 300, 60);
+    await leave('young', 200, 30);
+    await reopen({});
+    const inTheWay = `${layout.spool}-away`;
+    await rename(layout.spool, inTheWay);
+    await writeFile(layout.spool, 'no folder');
+    await store.evictor.expire(Date.now());
+    expect(told).toEqual([expect.stringMatching(/^evict .*ENOTDIR/)]);
+    expect(store.spools.bytes).toBe(500);
+    await rm(layout.spool);
+    await rename(inTheWay, layout.spool);
+    expect(await store.evictLeftovers(Infinity, 1)).toBe(200);
+    expect(await store.evictLeftovers(Infinity, 1)).toBe(300);
+    expect(store.spools.bytes).toBe(0);
+    expect(await readdir(layout.spool)).toEqual([]);
+  });
 
   it('lets what nobody used for long go where it is told to, and nothing else', async () => {
     await reopen({ unusedTtl: 45 * 60_000 });
