@@ -40,6 +40,9 @@ const listed = 50_000;
 /** Milliseconds between two reliefs of a full disk. */
 const reliefPause = 10_000;
 
+/** Milliseconds after a sweep that found nothing, in which none begins that nobody waits for. */
+const fruitlessPause = 30_000;
+
 /**
  * Keeps the store within its limits: the least recently used goes first, what is being read or
  * pinned stays. One sweep at a time; whoever needs room waits for it.
@@ -58,6 +61,7 @@ export class Evictor {
   /** Bytes of blobs that are about to be committed. */
   #wanted = 0;
   #relievedAt = -Infinity;
+  #fruitlessAt = -Infinity;
 
   constructor(store: Evictable, policy: EvictionPolicy, observer: StoreObserver) {
     this.#store = store;
@@ -77,11 +81,13 @@ export class Evictor {
   /** Forgets in which order things were to go: what must stay has changed. */
   reconsider(): void {
     this.#oldest = [];
+    this.#fruitlessAt = -Infinity;
   }
 
   /** Makes room behind the caller's back where the store has grown above its high watermark. */
   check(): void {
-    if (excess(this.#store.occupied, this.#policy) > 0) void this.sweep();
+    if (excess(this.#store.occupied, this.#policy) === 0) return;
+    if (performance.now() - this.#fruitlessAt > fruitlessPause) void this.sweep();
   }
 
   /** Why there will never be room for a blob of so many bytes; undefined where there may be. */
@@ -186,7 +192,8 @@ export class Evictor {
 
   /** @param left bytes that have still to go */
   async #free(evicted: Evicted, reason: EvictionReason, left: () => number): Promise<void> {
-    let isFresh = false;
+    /** Bytes that were free when the last survey for this very sweep began. */
+    let surveyedAt: number | undefined;
     while (left() > 0 && !this.#abort.signal.aborted) {
       const blob = this.#oldest.pop();
       if (blob !== undefined) {
@@ -194,18 +201,21 @@ export class Evictor {
         evicted.bytes += older;
         if (older === 0) await this.#evict(blob, evicted);
         else this.#oldest.push(blob);
-      } else if (isFresh) {
-        // All blobs that a survey found for this very sweep are gone, in use, or pinned.
+      } else if (surveyedAt === evicted.bytes) {
+        // All blobs that the survey found are in use.
         evicted.bytes += await this.#store.evictLeftovers(Infinity, left());
         break;
       } else {
-        isFresh = true;
+        // The last one may not have listed all, and others were let go of meanwhile.
+        surveyedAt = evicted.bytes;
         this.#oldest = await this.#survey();
       }
     }
     this.#report(evicted, reason);
     const missing = left();
-    if (missing > 0) this.#observer.notEnough(missing);
+    if (missing <= 0) return;
+    if (evicted.bytes === 0) this.#fruitlessAt = performance.now();
+    this.#observer.notEnough(missing);
   }
 
   async #survey(): Promise<StoredBlob[]> {

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { BufferPool } from '../../src/lib/buffer-pool.ts';
 import { digestOf, type Digest } from '../../src/oci/digest.ts';
 import { DiskBlobStore } from '../../src/store/disk-blob-store.ts';
+import { Evictor } from '../../src/store/evictor.ts';
 import { Layout } from '../../src/store/layout.ts';
 import type { StoreObserver } from '../../src/store/store-observer.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -258,4 +259,57 @@ it('counts what comes and goes while it counts, each once', async () => {
   expect(other.usage).toMatchObject({ bytes, blobs: left.length });
   await other.count(signal);
   expect(other.usage).toMatchObject({ bytes, blobs: left.length });
+});
+
+describe('a store of more blobs than one survey lists', () => {
+  const count = 120_000;
+
+  function fakeStore(isInUse: boolean) {
+    const blobs = new Map(
+      Array.from({ length: count }, (_, index) => {
+        const digest = `sha256:${index.toString(16).padStart(64, '0')}` as Digest;
+        return [digest, { digest, size: 1, usedAt: index }] as const;
+      }),
+    );
+    let surveys = 0;
+    const evictor = new Evictor(
+      {
+        get committed() {
+          return blobs.size;
+        },
+        get occupied() {
+          return blobs.size;
+        },
+        async *survey() {
+          surveys++;
+          yield [...blobs.values()];
+        },
+        evict: ({ digest }) => Promise.resolve(!isInUse && blobs.delete(digest) ? 1 : 0),
+        leftovers: () => 0,
+        evictLeftovers: () => Promise.resolve(0),
+      },
+      { ...noLimit, maxSize: count },
+      observer,
+    );
+    return { evictor, blobs, surveys: () => surveys };
+  }
+
+  it('makes room for one that takes the place of all of them', async () => {
+    const { evictor, blobs } = fakeStore(false);
+    expect(await evictor.admit(count, () => Promise.resolve(blobs.size))).toBe(0);
+  });
+
+  it('is not surveyed again and again where nothing can go', async () => {
+    const { evictor, surveys } = fakeStore(true);
+    await expect(evictor.admit(count, () => Promise.resolve())).rejects.toThrow(/in use or pinned/);
+    expect(surveys()).toBeLessThanOrEqual(2);
+    const before = surveys();
+    evictor.check();
+    await new Promise(setImmediate);
+    expect(surveys()).toBe(before);
+    // What must stay has changed.
+    evictor.reconsider();
+    evictor.check();
+    await waitFor('a survey', () => surveys() > before);
+  });
 });
