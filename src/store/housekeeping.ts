@@ -23,13 +23,20 @@ export interface HousekeepingOptions {
 export function startHousekeeping(options: HousekeepingOptions): () => void {
   const { store, spoolTtl, unusedTtl } = options;
   const controller = new AbortController();
-  const expire = (): void => void store.evictor.expire(Date.now() - spoolTtl);
+  let isExpiring = false;
+  const expire = async (): Promise<void> => {
+    // A store of millions takes longer to go through than a short round lasts.
+    if (isExpiring || controller.signal.aborted) return;
+    isExpiring = true;
+    await store.evictor.expire(Date.now() - spoolTtl);
+    isExpiring = false;
+  };
   void store.count(controller.signal).then(expire);
   const ttl = Math.min(spoolTtl, unusedTtl ?? Infinity);
   const round = Math.min(Math.max(ttl / 10, shortestRound), longestRound);
   const timers = [
     setInterval(() => void store.flush(), flushInterval).unref(),
-    setInterval(expire, round).unref(),
+    setInterval(() => void expire(), round).unref(),
   ];
   return () => {
     controller.abort();

@@ -27,20 +27,25 @@ export class LastUse {
 
   /**
    * Brings the disk up to date.
-   * @throws the disk's first failure; what could not be written stays noted
+   * @throws the disk's first failure, after the others; what could not be written stays noted
    */
   async flush(): Promise<void> {
     // Not what is noted meanwhile: that would have no end.
     const noted = [...this.#noted];
+    const failures: unknown[] = [];
     for (const [digest, usedAt] of noted) {
       const time = new Date(usedAt);
       try {
         await utimes(this.#pathOf(digest), time, time);
       } catch (error) {
         // Deleted meanwhile, or a manifest that is only in memory.
-        if (!isMissing(error)) throw error;
+        if (!isMissing(error)) {
+          failures.push(error);
+          continue;
+        }
       }
       if (this.#noted.get(digest) === usedAt) this.#noted.delete(digest);
     }
+    if (failures.length > 0) throw failures[0];
   }
 }

@@ -1,10 +1,11 @@
-import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, jest } from '@jest/globals';
-import { digestOf } from '../../src/oci/digest.ts';
+import { digestOf, type Digest } from '../../src/oci/digest.ts';
 import { BufferPool } from '../../src/lib/buffer-pool.ts';
 import { DiskBlobStore } from '../../src/store/disk-blob-store.ts';
+import { LastUse } from '../../src/store/last-use.ts';
 import { Layout } from '../../src/store/layout.ts';
 import { noLimit } from '../support/scaffold.ts';
 import { blobStoreContract } from '../contract/blob-store.ts';
@@ -73,6 +74,30 @@ it('can be looked at where it lacks a folder, as a copy of it may', async () => 
   await store.spools.scan();
   await store.usage.count(signal);
   expect(store.occupied).toBe(0);
+});
+
+it('writes down what was used, also behind what cannot be written', async () => {
+  const longAgo = new Date(Date.now() - hour);
+  const digests = ['one', 'two', 'three'].map((text) => digestOf(Buffer.from(text)));
+  const [first, second, gone] = digests as [Digest, Digest, Digest];
+  const path = join(data, 'second');
+  await writeFile(path, '');
+  await utimes(path, longAgo, longAgo);
+  const notThere = join(path, 'below a file');
+  const paths = new Map([
+    [first, notThere],
+    [second, path],
+    [gone, join(data, 'gone')],
+  ]);
+  const lastUse = new LastUse((digest) => paths.get(digest)!);
+  for (const digest of digests) lastUse.note(digest);
+  await expect(lastUse.flush()).rejects.toMatchObject({ code: 'ENOTDIR' });
+  expect(digests.map((digest) => lastUse.noted(digest) !== undefined)).toEqual([
+    true,
+    false,
+    false,
+  ]);
+  expect((await stat(path)).mtimeMs).toBeGreaterThan(Date.now() - 60_000);
 });
 
 it('cannot be opened where its folder is a file', async () => {
