@@ -143,8 +143,10 @@ export class DiskBlobStore implements BlobStore, Evictable {
   }
 
   async delete(digest: Digest): Promise<boolean> {
+    const removed = await this.#files.remove(digest);
+    // Only now: who opened it meanwhile would lend it to all who come later.
     this.#open.delete(digest);
-    return (await this.#files.remove(digest)) !== undefined;
+    return removed !== undefined;
   }
 
   async *survey(signal: AbortSignal): AsyncGenerator<readonly StoredBlob[]> {

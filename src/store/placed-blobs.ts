@@ -39,13 +39,11 @@ export class PlacedBlobs {
   /**
    * Takes a blob away.
    * @param decide given its modification time in milliseconds, whether to
-   * @param take what to do with the file; by default it is removed
    * @returns its size; undefined where there was none, or it stays
    */
   async remove(
     digest: Digest,
     decide: (modifiedAt: number) => boolean = () => true,
-    take: (path: string) => Promise<void> = rm,
   ): Promise<number | undefined> {
     const path = this.#layout.blob(digest);
     let removed: number | undefined;
@@ -54,7 +52,7 @@ export class PlacedBlobs {
         try {
           const { size, mtimeMs } = await stat(path);
           if (!decide(mtimeMs)) return undefined;
-          await take(path);
+          await rm(path);
           removed = size;
           return { bytes: -size, blobs: -1 };
         } catch (error) {

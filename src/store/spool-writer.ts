@@ -177,8 +177,11 @@ export class SpoolWriter implements BlobWriter, GrowingSpool {
   }
 
   async close(): Promise<void> {
-    await this.#file?.close();
-    await this.#host.closed(this.#digest, this);
+    try {
+      await this.#file?.close();
+    } finally {
+      await this.#host.closed(this.#digest, this);
+    }
   }
 
   /** Appends to the file; gives what it did not take, having gone over to memory then. */

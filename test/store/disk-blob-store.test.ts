@@ -7,7 +7,7 @@ import { BufferPool } from '../../src/lib/buffer-pool.ts';
 import { DiskBlobStore } from '../../src/store/disk-blob-store.ts';
 import { LastUse } from '../../src/store/last-use.ts';
 import { Layout } from '../../src/store/layout.ts';
-import { noLimit } from '../support/scaffold.ts';
+import { drain, noLimit } from '../support/scaffold.ts';
 import { blobStoreContract } from '../contract/blob-store.ts';
 
 const hour = 3_600_000;
@@ -98,6 +98,17 @@ it('writes down what was used, also behind what cannot be written', async () => 
     false,
   ]);
   expect((await stat(path)).mtimeMs).toBeGreaterThan(Date.now() - 60_000);
+});
+
+it('lends a deleted blob to nobody who comes later, also if it was opened in that moment', async () => {
+  const store = await openStore();
+  const right = Buffer.from('right');
+  const digest = digestOf(right);
+  await store.put(digest, Buffer.from('wrong'));
+  const [reader] = await Promise.all([store.open(digest), store.delete(digest)]);
+  await store.put(digest, right);
+  expect((await drain((await store.open(digest))!)).toString()).toBe('right');
+  reader?.close();
 });
 
 it('cannot be opened where its folder is a file', async () => {
