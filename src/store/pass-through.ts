@@ -4,9 +4,13 @@ import { RecentBytes } from './recent-bytes.ts';
 /** Bytes of memory for all that passes through at a time. */
 const budget = 64 * 1024 * 1024;
 
-/** Bounds in bytes of what one transfer gets of it. */
+/**
+ * Bounds in bytes of what one transfer gets of it. A reader that keeps up still holds more than a
+ * megabyte: the batch that comes is shown to it only when it was taken, and behind it whole blocks
+ * are kept.
+ */
 const widest = 8 * 1024 * 1024;
-const narrowest = 1024 * 1024;
+const narrowest = 2 * 1024 * 1024;
 
 /**
  * Bytes between the newest and the slowest reader; beyond them a transfer waits.

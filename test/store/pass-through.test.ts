@@ -92,7 +92,7 @@ describe('what passes through', () => {
 
   it('shares a budget with all else that does', () => {
     expect([0, 1, 8, 16, 1000].map((transfers) => windowFor(transfers) / MiB)).toEqual([
-      8, 8, 8, 4, 1,
+      8, 8, 8, 4, 2,
     ]);
   });
 
@@ -118,6 +118,15 @@ describe('what passes through', () => {
     expect((await drained).equals(content)).toBe(true);
     await expect(nextPiece(stuck, 0, 100)).rejects.toThrow('gone');
     stuck.close();
+  });
+
+  it('never waits in vain for who keeps up, however little each transfer gets', async () => {
+    const { blob, send } = passOn(() => windowFor(10_000));
+    const drained = drain(blob.reader());
+    const content = randomBytes(10 * MiB);
+    // As much as gathers while the last batch is being dealt with, and the chunk that was one too many.
+    expect(await send(content, (512 + 64) * 1024)).toBe(0);
+    expect((await drained).equals(content)).toBe(true);
   });
 
   it('waits no more when it is given up', async () => {
