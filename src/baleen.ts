@@ -203,6 +203,8 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
   await servers.registry.drain(grace);
   shutdown.abort();
   stopHousekeeping();
+  // A commit may wait for a sweep through millions of blobs.
+  store.evictor.stop();
   await downloads.stop();
   await maintained;
   await store.close();

@@ -108,7 +108,10 @@ export class Evictor {
     try {
       // A sweep that was under way already may have ended just before it knew of this one.
       for (let tries = 0; tries < 2 && this.#missing > 0; tries++) await this.sweep();
-      if (this.#missing > 0) throw noRoom(bytes, 'all that is stored is in use or pinned');
+      if (this.#missing > 0) {
+        const isOver = this.#abort.signal.aborted;
+        throw noRoom(bytes, isOver ? 'the store closes' : 'all that is stored is in use or pinned');
+      }
       return await commit();
     } finally {
       this.#wanted -= bytes;
@@ -168,6 +171,7 @@ export class Evictor {
     return this.#once((evicted) => this.#free(evicted, 'size', left));
   }
 
+  /** Nobody waits for a sweep any more: what finds no room as it is stays in its spool. */
   stop(): void {
     this.#abort.abort();
   }
@@ -213,7 +217,7 @@ export class Evictor {
     }
     this.#report(evicted, reason);
     const missing = left();
-    if (missing <= 0) return;
+    if (missing <= 0 || this.#abort.signal.aborted) return;
     if (evicted.bytes === 0) this.#fruitlessAt = performance.now();
     this.#observer.notEnough(missing);
   }

@@ -261,6 +261,29 @@ it('counts what comes and goes while it counts, each once', async () => {
   expect(other.usage).toMatchObject({ bytes, blobs: left.length });
 });
 
+it('keeps nobody waiting for room once it closes', async () => {
+  await reopen({ maxSize: 500 });
+  await keep('a', 400, 60);
+  const never = Promise.withResolvers<never>();
+  const survey = store.survey.bind(store);
+  store.survey = async function* (given) {
+    const ended = new Promise<never>((_resolve, reject) => {
+      given.addEventListener('abort', () => reject(given.reason as Error));
+    });
+    await Promise.race([never.promise, ended]);
+    yield* survey(given);
+  };
+  const ended = download('b', 300).catch(String);
+  await waitFor('the download to be whole', () => store.spools.bytes === 300);
+  store.evictor.stop();
+  expect(await ended).toMatch(/the store closes/);
+  expect(told).toEqual([]);
+  // It is gone on with at the next start.
+  const writer = await store.create(digestOf(Buffer.alloc(300, 'b')), signal);
+  expect(writer.offset).toBe(300);
+  await writer.close();
+});
+
 describe('a store of more blobs than one survey lists', () => {
   const count = 120_000;
 
