@@ -69,11 +69,8 @@ export class DiskBlobStore implements BlobStore, Evictable {
       await mkdir(folder, { recursive: true });
     }
     await removeLeftovers(layout, Date.now() - leftoverAge);
-    // Shows at the start what would otherwise fail at the first pull.
-    const probe = join(layout.temporary, `writable-${process.pid}`);
-    await writeFileAtomic(probe, 'yes', { tmpDir: layout.temporary });
-    await rm(probe);
     const store = new DiskBlobStore(options);
+    await store.#tryDisk();
     await store.spools.scan();
     return store;
   }
@@ -218,6 +215,18 @@ export class DiskBlobStore implements BlobStore, Evictable {
     this.#observer.diskFailed(operation, error);
     if (diskStateOf(error) === 'full') this.evictor.relieve();
     return new RegistryError('UNAVAILABLE', 'the disk refuses', { cause: error });
+  }
+
+  /** Shows at the start what would otherwise fail at the first pull. A full disk can still be read from. */
+  async #tryDisk(): Promise<void> {
+    const path = join(this.#layout.temporary, `writable-${process.pid}`);
+    try {
+      await writeFileAtomic(path, 'yes', { tmpDir: this.#layout.temporary });
+      await rm(path);
+    } catch (error) {
+      if (diskStateOf(error) !== 'full') throw error;
+      this.#refused('put', error);
+    }
   }
 
   async #openFile(digest: Digest): Promise<OpenFile | undefined> {

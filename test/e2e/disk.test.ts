@@ -71,6 +71,21 @@ await describeWith(
       await waitFor('it to be kept', async () => isHit(await pull(large)));
     });
 
+    it('that is full keeps nobody from starting, and from serving what is stored', async () => {
+      const stored = blobOf(2 * MiB, 1);
+      const other = blobOf(2 * MiB, 2);
+      await pull(stored);
+      await baleen.stop();
+      await disk.fill();
+      await baleen.start();
+      expect(await storage()).toBe('degraded');
+      expect(isHit(await pull(stored))).toBe(true);
+      expect((await pull(other)).digest).toBe(other.digest);
+      await disk.free();
+      await waitFor('the disk to be taken for good', async () => (await storage()) === 'ok');
+      await waitFor('it to be kept', async () => isHit(await pull(other)));
+    });
+
     it('makes room for what is new by what was used longest ago, once it is full', async () => {
       const blobs = Array.from({ length: 12 }, (_, index) => blobOf(2 * MiB, index));
       for (const blob of blobs) expect((await pull(blob)).digest).toBe(blob.digest);
