@@ -16,6 +16,9 @@ const settling = 30_000;
 /** Descriptors more than at the beginning: connections to the upstreams and to Redis. */
 const spareDescriptors = 24;
 
+/** Files that were being written when a process was killed: they are cleared away later. */
+const leftoversOfKill = 10;
+
 /** Bytes more than at the beginning: what a heap keeps after hard work. */
 const spareMemory = 160 * 1024 * 1024;
 
@@ -73,14 +76,15 @@ export async function inspectDisk(world: World): Promise<void> {
       }
     }
   }
-  for (const rest of ['tmp', 'spool']) {
-    await waitFor(
-      `${rest} to be empty`,
-      async () => (await readdir(join(root, rest))).length === 0,
-    ).catch(async () => {
-      const names = await readdir(join(root, rest));
-      world.found(`${rest} still holds ${names.slice(0, 3).join(', ')} (${String(names.length)})`);
-    });
+  const leftovers = { spool: 0, tmp: leftoversOfKill * world.tally.of('kills of Baleen') };
+  for (const [rest, most] of Object.entries(leftovers)) {
+    const names = async (): Promise<string[]> => readdir(join(root, rest));
+    await waitFor(`${rest} to be empty`, async () => (await names()).length <= most).catch(
+      async () => {
+        const some = (await names()).slice(0, 3).join(', ');
+        world.found(`${rest} still holds ${some} (${String((await names()).length)})`);
+      },
+    );
   }
 }
 

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Skopeo } from '../support/clients/skopeo.ts';
+import { SmallDisk } from '../support/small-disk.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { answerFault, rulesOf } from './answer-faults.ts';
 import { Puller } from './puller.ts';
@@ -104,7 +105,7 @@ export class Storm {
       this.#world.redis?.resume();
     },
     'redis-flush': async () => this.#world.redis?.flush(),
-    'baleen-kill': async ({ lasts }) => this.#restart(() => this.#world.baleen.kill(), lasts / 4),
+    'baleen-kill': async ({ lasts }) => this.#restart(() => this.#kill(), lasts / 4),
     'baleen-restart': async () => {
       await this.#restart(async () => {
         const exit = await this.#world.baleen.stop();
@@ -127,15 +128,17 @@ export class Storm {
       }
       if (!isGood) await baleen.reload(settings());
     },
-    'disk-full': async ({ lasts }) => {
+    'disk-full': async ({ lasts }, random) => {
       const { disk, conditions, ledger } = this.#world;
-      if (!disk.isMounted) return;
+      if (!(disk instanceof SmallDisk)) return;
       const resume = ledger.pause();
       const calm = conditions.begin('disk');
       await disk.fill();
       await sleep(lasts / 2);
       await disk.fill();
       await sleep(lasts / 2);
+      // A full disk must keep nobody from starting.
+      if (random.chance(0.3)) await this.#restart(() => this.#kill(), 0);
       await disk.free();
       await this.#untilDiskIsUsed();
       calm();
@@ -191,6 +194,11 @@ export class Storm {
 
   #upstream(random: Random) {
     return random.pick([...this.#world.upstreams.values()]);
+  }
+
+  async #kill(): Promise<void> {
+    await this.#world.baleen.kill();
+    this.#world.tally.add('kills of Baleen');
   }
 
   /** Ends the process one way or the other, and starts it again after a pause in milliseconds. */

@@ -2,11 +2,12 @@ import { Baleen, type Settings } from '../support/baleen.ts';
 import { provide } from '../support/debian.ts';
 import { RedisServer } from '../support/redis-server.ts';
 import { ScriptedUpstream } from '../support/scripted-upstream.ts';
+import { SmallDisk } from '../support/small-disk.ts';
+import { tempDir, type TempDir } from '../support/temp-dir.ts';
 import { BlobWatch } from './blob-watch.ts';
 import { Client } from './client.ts';
 import { Conditions } from './conditions.ts';
 import { chaosContent, type ChaosContent } from './content.ts';
-import { SmallDisk } from './disk.ts';
 import { FetchLedger } from './fetch-ledger.ts';
 import { Tally } from './tally.ts';
 
@@ -30,7 +31,7 @@ export class World implements AsyncDisposable {
   /** By their names in Baleen's configuration. */
   readonly upstreams: ReadonlyMap<string, ScriptedUpstream>;
   readonly redis: RedisServer | undefined;
-  readonly disk: SmallDisk;
+  readonly disk: SmallDisk | TempDir;
   readonly baleen: Baleen;
   readonly watch: BlobWatch;
   readonly client: Client;
@@ -84,8 +85,7 @@ export class World implements AsyncDisposable {
     if (missing !== undefined) note(`without Redis: ${missing}`);
     const redis = missing === undefined ? resources.use(await RedisServer.start()) : undefined;
     const maxSize = Math.floor(content.bytes * share);
-    const disk = resources.use(SmallDisk.make(2 * content.bytes));
-    if (!disk.isMounted) note('without a full disk: nothing may be mounted here');
+    const disk = resources.use(makeDisk(content.bytes, note));
     const settings = (extra = {}) => settingsOf(upstreams, redis, disk.path, maxSize, extra);
     const baleen = resources.use(await Baleen.prepare(settings()));
     const parts = { content, upstreams, redis, disk, baleen, maxSize, settings };
@@ -123,7 +123,6 @@ export class World implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.disk.free();
     await this.#resources.disposeAsync();
   }
 }
@@ -132,10 +131,20 @@ interface Parts {
   readonly content: ChaosContent;
   readonly upstreams: ReadonlyMap<string, ScriptedUpstream>;
   readonly redis: RedisServer | undefined;
-  readonly disk: SmallDisk;
+  readonly disk: SmallDisk | TempDir;
   readonly baleen: Baleen;
   readonly maxSize: number;
   readonly settings: (extra?: Settings) => Settings;
+}
+
+/** A disk of Baleen's own that can be filled, or a folder where nothing may be mounted. */
+function makeDisk(bytes: number, note: (line: string) => void): SmallDisk | TempDir {
+  try {
+    return new SmallDisk(Math.ceil((2 * bytes) / 2 ** 20));
+  } catch {
+    note('without a full disk: nothing may be mounted here');
+    return tempDir('disk');
+  }
 }
 
 /** Deadlines short enough that a run has many faults, and long enough for a busy machine. */
