@@ -51,7 +51,7 @@ export class Evictor {
   readonly #store: Evictable;
   readonly #policy: EvictionPolicy;
   readonly #observer: StoreObserver;
-  /** Tells what must stay; asked with every survey. */
+  /** Tells what must stay; asked before anything goes. */
   #protectedBy: () => Promise<ReadonlySet<Digest>> = () => Promise.resolve(new Set());
   #protected: ReadonlySet<Digest> = new Set();
   readonly #abort = new AbortController();
@@ -198,6 +198,8 @@ export class Evictor {
   async #free(evicted: Evicted, reason: EvictionReason, left: () => number): Promise<void> {
     /** Bytes that were free when the last survey for this very sweep began. */
     let surveyedAt: number | undefined;
+    // A pinned tag may name something else than at the last survey.
+    this.#protected = await this.#protectedBy();
     while (left() > 0 && !this.#abort.signal.aborted) {
       const blob = this.#oldest.pop();
       if (blob !== undefined) {

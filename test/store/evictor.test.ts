@@ -123,6 +123,17 @@ describe('a store with a limit', () => {
     expect(await held(first, second)).toEqual([true, false]);
   });
 
+  it('keeps what a pinned tag names by now, although the last survey saw it go', async () => {
+    const blobs = [await keep('a', 300, 60), await keep('b', 300, 50), await keep('c', 300, 40)];
+    let pinned: Digest[] = [];
+    store.evictor.protect(() => Promise.resolve(new Set(pinned)));
+    await download('d', 200);
+    expect(await held(...blobs)).toEqual([false, true, true]);
+    pinned = blobs.slice(0, 2);
+    await download('e', 200);
+    expect(await held(...blobs)).toEqual([false, true, false]);
+  });
+
   it('never commits beyond the limit: not what is larger, nor what finds all else in use', async () => {
     await expect(download('x', 1001)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     const used = await keep('a', 900, 60);
