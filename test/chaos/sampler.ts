@@ -43,7 +43,7 @@ async function sampleStore(world: World, inFlightBefore: number): Promise<number
   tally.peak('peak of resident bytes', resident);
   tally.peak('peak of downloads in flight', inFlight);
   const allowed = maxSize + Math.max(inFlight, inFlightBefore) * content.largest;
-  const committed = await committedBytes(world, allowed);
+  const committed = await committedBytes(world);
   tally.peak('peak of committed bytes', committed);
   tally.peak('peak of committed bytes, as told', told);
   if (Math.max(committed, told) > allowed) {
@@ -56,11 +56,11 @@ async function sampleStore(world: World, inFlightBefore: number): Promise<number
 
 /**
  * What the folders hold. A file that goes while they are walked through, and one that comes in its
- * place, may both be counted: more than is allowed is only believed when it is seen three times.
+ * place, may both be counted: more than the limit is only believed when it is seen five times.
  */
-async function committedBytes({ watch }: World, allowed: number): Promise<number> {
+async function committedBytes({ watch, maxSize }: World): Promise<number> {
   let least = Infinity;
-  for (let times = 0; times < 3 && least > allowed; times += 1) {
+  for (let times = 0; times < 5 && least > maxSize; times += 1) {
     least = Math.min(least, await watch.bytes());
   }
   return least;
