@@ -97,7 +97,8 @@ export class Evictor {
   }
 
   /**
-   * Runs the commit of a blob once there is room for it, so that the limit holds at any moment.
+   * Runs the commit of a blob once there is room for it, so that the limit holds at any moment but
+   * for manifests, which are small and put in at once.
    * @throws RegistryError UNAVAILABLE where there is none to be had
    */
   async admit<T>(bytes: number, commit: () => Promise<T>): Promise<T> {

@@ -21,7 +21,7 @@ export function windowFor(transfers: number): number {
 }
 
 /** Milliseconds that the transfer waits for a reader that takes nothing, before it is left behind. */
-const usualPatience = 10_000;
+const usualPatience = 30_000;
 
 /**
  * The part of a blob that no disk holds: it passes through memory, at the pace of its readers. One

@@ -16,6 +16,8 @@ export class SpoolFile {
   readonly #folder: string;
   #file: FileHandle;
   #length = 0;
+  /** Why its bytes are not to be trusted. */
+  #lost: Error | undefined;
 
   private constructor(folder: string, file: FileHandle) {
     this.#folder = folder;
@@ -70,6 +72,10 @@ export class SpoolFile {
   }
 
   readonly read: ReadAt = (buffer, length, position, done) => {
+    if (this.#lost !== undefined) {
+      setImmediate(done, this.#lost, 0);
+      return;
+    }
     read(this.#file.fd, buffer, 0, length, position, done);
   };
 
@@ -92,9 +98,18 @@ export class SpoolFile {
     await writeFile(join(this.#folder, 'origin.json'), JSON.stringify(origin));
   }
 
-  /** Makes the bytes durable. */
+  /**
+   * Makes the bytes durable. Where that fails the system may drop what it has not written, and give
+   * back what the disk holds instead: nothing is read from the file any more, and it is removed.
+   */
   async sync(): Promise<void> {
-    await this.#file.sync();
+    try {
+      await this.#file.sync();
+    } catch (error) {
+      this.#lost = error as Error;
+      await this.remove().catch(() => undefined);
+      throw error;
+    }
   }
 
   /** Moves the file to its final path, durably, and removes the rest. It stays open. */
