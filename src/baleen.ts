@@ -1,31 +1,31 @@
 import { hostname } from 'node:os';
 import { createCatalog } from './catalog/create-catalog.ts';
 import { PinRecord } from './catalog/pin-record.ts';
-import { about } from './cli/about.ts';
+import { about } from './service/about.ts';
 import { banner } from './cli/banner.ts';
 import { exitCodes } from './cli/context.ts';
-import { watchDescriptors } from './cli/descriptor-watch.ts';
-import { createRemotes } from './cli/create-remotes.ts';
-import { LiveUpstreams } from './cli/live-upstreams.ts';
-import { Logging } from './cli/logging.ts';
-import { Maintenance } from './cli/maintenance.ts';
+import { watchDescriptors } from './service/descriptor-watch.ts';
+import { createRemotes } from './service/create-remotes.ts';
+import { LiveUpstreams } from './service/live-upstreams.ts';
+import { Logging } from './service/logging.ts';
+import { Maintenance } from './service/maintenance.ts';
 import {
   createDoorObserver,
   createHttpObserver,
   createOperationsObserver,
   createRegistryObserver,
-} from './cli/observers.ts';
-import { failureGrace, ProcessFailure, watchForFailures } from './cli/process-failures.ts';
+} from './service/observers.ts';
+import { failureGrace, ProcessFailure, watchForFailures } from './service/process-failures.ts';
 import { runProgram } from './cli/program.ts';
-import { redisOptions } from './cli/redis-options.ts';
-import { reloadSignal } from './cli/reload-signal.ts';
-import { Reloader } from './cli/reload.ts';
-import { Servers } from './cli/servers.ts';
+import { redisOptions } from './service/redis-options.ts';
+import { reloadSignal } from './service/reload-signal.ts';
+import { Reloader } from './service/reload.ts';
+import { Servers } from './service/servers.ts';
 import { explainStartFailure } from './cli/start-failure.ts';
-import { gatherStats } from './cli/stats.ts';
-import { collectGarbage, evictionPolicy } from './cli/store.ts';
-import { stopSignal } from './cli/stop-signal.ts';
-import { upstreamNames } from './cli/upstream-names.ts';
+import { gatherStats } from './service/stats.ts';
+import { collectGarbage, evictionPolicy } from './service/store.ts';
+import { stopSignal } from './service/stop-signal.ts';
+import { upstreamNames } from './service/upstream-names.ts';
 import { readVersion } from './cli/version.ts';
 import type { Config } from './config/config.ts';
 import { formatListen } from './config/listen.ts';

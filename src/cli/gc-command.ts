@@ -6,7 +6,7 @@ import { pinnedDigests } from '../registry/pinned.ts';
 import type { CommandContext } from './context.ts';
 import { OperationsClient } from './operations-client.ts';
 import { configFor } from './options.ts';
-import { collectGarbage, inspectStore, type GcReport } from './store.ts';
+import { collectGarbage, inspectStore, type GcReport } from '../service/store.ts';
 import { openWorkbench } from './workbench.ts';
 
 /** `baleen gc` */

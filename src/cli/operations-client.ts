@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline';
 import { Agent, request, type Dispatcher } from 'undici';
 import type { Config } from '../config/config.ts';
 import { formatListen, isWildcard } from '../config/listen.ts';
-import { folderId, type About } from './about.ts';
+import { folderId, type About } from '../service/about.ts';
 import { CommandFailure } from './context.ts';
 
 /** How long a running Baleen may take to say that it is there, in milliseconds. */

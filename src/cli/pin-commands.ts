@@ -5,7 +5,7 @@ import { listPins, pinImages, unpinImages, type PinReport } from '../registry/pi
 import { CommandFailure, type CommandContext } from './context.ts';
 import { OperationsClient } from './operations-client.ts';
 import { configFor } from './options.ts';
-import { upstreamNames } from './upstream-names.ts';
+import { upstreamNames } from '../service/upstream-names.ts';
 import { openWorkbench, type Workbench } from './workbench.ts';
 
 /** `baleen pin`, `baleen unpin` and `baleen pins` */

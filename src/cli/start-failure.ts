@@ -1,5 +1,5 @@
 import { isRegistryError } from '../oci/errors.ts';
-import { ProcessFailure } from './process-failures.ts';
+import { ProcessFailure } from '../service/process-failures.ts';
 
 /** What the system's error codes mean to someone who only wanted to start a registry. */
 const hints: Readonly<Record<string, string>> = {

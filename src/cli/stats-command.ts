@@ -4,8 +4,8 @@ import { describeByteSize } from '../lib/byte-size.ts';
 import type { CommandContext } from './context.ts';
 import { OperationsClient } from './operations-client.ts';
 import { configFor } from './options.ts';
-import { gatherStats, type Stats } from './stats.ts';
-import { evictionPolicy, inspectStore } from './store.ts';
+import { gatherStats, type Stats } from '../service/stats.ts';
+import { evictionPolicy, inspectStore } from '../service/store.ts';
 import { openWorkbench } from './workbench.ts';
 
 /** `baleen stats` */

@@ -6,7 +6,7 @@ import { CommandFailure, type CommandContext } from './context.ts';
 import { OperationsClient } from './operations-client.ts';
 import { configFor } from './options.ts';
 import { Progress } from './progress.ts';
-import { verifyParameters } from './verify-parameters.ts';
+import { verifyParameters } from '../service/verify-parameters.ts';
 import { openWorkbench } from './workbench.ts';
 
 interface Options {

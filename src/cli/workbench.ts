@@ -5,14 +5,14 @@ import type { KeyvCatalog } from '../catalog/keyv-catalog.ts';
 import type { Config } from '../config/config.ts';
 import { removeFile } from '../lib/atomic-file.ts';
 import type { Digest } from '../oci/digest.ts';
-import type { UpstreamNames } from '../registry/purge-target.ts';
+import type { UpstreamNames } from '../registry/image-target.ts';
 import { Layout } from '../store/layout.ts';
 import { Quarantine } from '../store/quarantine.ts';
 import { fileSize } from '../store/verification.ts';
 import { createWithdraw, type Withdraw } from '../store/withdraw.ts';
 import { CommandFailure, type CommandContext } from './context.ts';
-import { redisOptions } from './redis-options.ts';
-import { upstreamNames } from './upstream-names.ts';
+import { redisOptions } from '../service/redis-options.ts';
+import { upstreamNames } from '../service/upstream-names.ts';
 
 /** What a command needs to work on the data directory itself, where no Baleen runs that could. */
 export interface Workbench extends AsyncDisposable {

@@ -1,7 +1,7 @@
 import type { Pin, PinRecord } from '../catalog/pin-record.ts';
 import { RegistryError } from '../oci/errors.ts';
 import type { Tag } from '../oci/reference.ts';
-import { parsePurgeTarget, type UpstreamNames } from './purge-target.ts';
+import { parseImageTarget, type UpstreamNames } from './image-target.ts';
 
 /** What pinning, unpinning and listing tell. */
 export interface PinReport {
@@ -47,7 +47,7 @@ export async function listPins(pins: PinRecord): Promise<PinReport> {
 }
 
 function parsePin(text: string, names: UpstreamNames): Pin {
-  const target = parsePurgeTarget(text, names, () => false);
+  const target = parseImageTarget(text, names, () => false);
   switch (target.kind) {
     case 'tag':
       return { repository: target.repository, reference: target.tag };

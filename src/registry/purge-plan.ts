@@ -3,7 +3,7 @@ import { splitDigest, type Digest } from '../oci/digest.ts';
 import type { Tag } from '../oci/reference.ts';
 import type { QualifiedName } from '../oci/repository-name.ts';
 import { closureOf, type ManifestSource } from './image-closure.ts';
-import type { PurgeTarget } from './purge-target.ts';
+import type { ImageTarget } from './image-target.ts';
 
 /** What is to go from one repository. */
 export interface RepositoryPurge {
@@ -19,7 +19,7 @@ export interface PurgePlan {
   /** Stored content that nobody names any more then. */
   readonly blobs: ReadonlySet<Digest>;
   /** Targets of which nothing is on record. */
-  readonly missing: readonly PurgeTarget[];
+  readonly missing: readonly ImageTarget[];
 }
 
 /** Where it is looked up what is there. */
@@ -34,21 +34,21 @@ export class PurgePlanner {
   readonly #purges = new Map<QualifiedName, RepositoryPurge>();
   /** Content that may go, if no other repository names it. */
   readonly #candidates = new Set<Digest>();
-  readonly #missing: PurgeTarget[] = [];
+  readonly #missing: ImageTarget[] = [];
 
   constructor(source: PurgeSource) {
     this.#source = source;
   }
 
   /** Call once. */
-  async plan(targets: readonly PurgeTarget[]): Promise<PurgePlan> {
+  async plan(targets: readonly ImageTarget[]): Promise<PurgePlan> {
     for (const target of targets) if (!(await this.#add(target))) this.#missing.push(target);
     await this.#spareWhatOthersName();
     return { repositories: this.#purges, blobs: this.#candidates, missing: this.#missing };
   }
 
   /** Whether there was something to be purged. */
-  async #add(target: PurgeTarget): Promise<boolean> {
+  async #add(target: ImageTarget): Promise<boolean> {
     const { catalog } = this.#source;
     switch (target.kind) {
       case 'repository':

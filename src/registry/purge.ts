@@ -4,7 +4,7 @@ import { isDigestReference } from '../oci/reference.ts';
 import type { PinRecord } from '../catalog/pin-record.ts';
 import { pinnedDigests } from './pinned.ts';
 import { PurgePlanner, type PurgePlan, type PurgeSource } from './purge-plan.ts';
-import { parsePurgeTarget, type PurgeTarget, type UpstreamNames } from './purge-target.ts';
+import { parseImageTarget, type ImageTarget, type UpstreamNames } from './image-target.ts';
 
 export interface PurgeOptions extends PurgeSource {
   /** Takes content out of the store. */
@@ -94,9 +94,9 @@ function understand(
   text: string,
   names: UpstreamNames,
   onRecord: ReadonlySet<string>,
-): PurgeTarget {
+): ImageTarget {
   try {
-    return parsePurgeTarget(text, names, (name) => onRecord.has(name));
+    return parseImageTarget(text, names, (name) => onRecord.has(name));
   } catch (error) {
     if (!isRegistryError(error)) throw error;
     const { code, message, detail } = error;

@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts';
-import type { UpstreamNames } from '../registry/purge-target.ts';
+import type { UpstreamNames } from '../registry/image-target.ts';
 
 /** What upstreams may be called on a command line. */
 export function upstreamNames({ upstreams, default_upstream }: Config): UpstreamNames {

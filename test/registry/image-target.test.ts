@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { digestOf } from '../../src/oci/digest.ts';
-import { parsePurgeTarget } from '../../src/registry/purge-target.ts';
+import { parseImageTarget } from '../../src/registry/image-target.ts';
 
 const digest = digestOf(Buffer.from('a'));
 const names = {
@@ -13,7 +13,7 @@ const names = {
   defaultUpstream: 'docker.io',
 };
 const parse = (text: string, using: typeof names | { defaultUpstream: undefined } = names) =>
-  parsePurgeTarget(text, { ...names, ...using }, (name) => name === 'gone.example/app');
+  parseImageTarget(text, { ...names, ...using }, (name) => name === 'gone.example/app');
 
 describe('what is to be purged', () => {
   it.each([

@@ -5,8 +5,8 @@ import type { Tag } from '../oci/reference.ts';
 import { parseRepositoryName, qualify, type QualifiedName } from '../oci/repository-name.ts';
 import { withLibrary } from './resolve-route.ts';
 
-/** What is to be purged. */
-export type PurgeTarget =
+/** What somebody means on a command line. */
+export type ImageTarget =
   /** Wherever it is. */
   | { readonly kind: 'digest'; readonly digest: Digest }
   /** All of it. */
@@ -30,11 +30,11 @@ export interface UpstreamNames {
  * @throws RegistryError DIGEST_INVALID, TAG_INVALID, NAME_INVALID, or NAME_UNKNOWN where no upstream
  *   can be meant
  */
-export function parsePurgeTarget(
+export function parseImageTarget(
   text: string,
   names: UpstreamNames,
   isOnRecord: (name: string) => boolean,
-): PurgeTarget {
+): ImageTarget {
   if (isDigest(text)) return { kind: 'digest', digest: text };
   const { name, tag, digest } = parseImageReference(text);
   const repository = isOnRecord(name) ? (name as QualifiedName) : qualifiedName(name, names);

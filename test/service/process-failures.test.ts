@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { ProcessFailure, watchForFailures } from '../../src/cli/process-failures.ts';
+import { ProcessFailure, watchForFailures } from '../../src/service/process-failures.ts';
 import { LineWriter } from '../../src/telemetry/line-writer.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 

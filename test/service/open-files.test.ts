@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { watchDescriptors } from '../../src/cli/descriptor-watch.ts';
-import { connectionLimit, parseOpenFiles } from '../../src/cli/open-files.ts';
+import { watchDescriptors } from '../../src/service/descriptor-watch.ts';
+import { connectionLimit, parseOpenFiles } from '../../src/service/open-files.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const limits = `Limit                     Soft Limit           Hard Limit           Units     \nMax processes             3000                 3000                 processes \nMax open files            1024                 524288               files     \n`;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { purgeParameters } from '../../src/cli/purge-parameters.ts';
-import { upstreamNames } from '../../src/cli/upstream-names.ts';
-import { verifyParameters } from '../../src/cli/verify-parameters.ts';
+import { purgeParameters } from '../../src/service/purge-parameters.ts';
+import { upstreamNames } from '../../src/service/upstream-names.ts';
+import { verifyParameters } from '../../src/service/verify-parameters.ts';
 import { loadConfig } from '../../src/config/load.ts';
 
 const invalid = expect.objectContaining({ code: 'REQUEST_INVALID' });

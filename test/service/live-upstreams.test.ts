@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { createRemotes } from '../../src/cli/create-remotes.ts';
-import { LiveUpstreams } from '../../src/cli/live-upstreams.ts';
+import { createRemotes } from '../../src/service/create-remotes.ts';
+import { LiveUpstreams } from '../../src/service/live-upstreams.ts';
 import type { Config } from '../../src/config/config.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { RepositoryName } from '../../src/oci/repository-name.ts';

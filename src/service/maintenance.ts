@@ -9,7 +9,7 @@ import { Pace } from '../lib/pace.ts';
 import { BlobHealth } from '../registry/blob-health.ts';
 import { pinImages, unpinImages, type PinReport } from '../registry/pin-images.ts';
 import { purge, type PurgeReport } from '../registry/purge.ts';
-import type { UpstreamNames } from '../registry/purge-target.ts';
+import type { UpstreamNames } from '../registry/image-target.ts';
 import { rebuildCatalog, type RebuildableCatalog } from '../registry/rebuild-catalog.ts';
 import { Verification } from '../registry/verify.ts';
 import type { DiskBlobStore } from '../store/disk-blob-store.ts';

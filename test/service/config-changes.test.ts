@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { configChanges } from '../../src/cli/config-changes.ts';
+import { configChanges } from '../../src/service/config-changes.ts';
 import type { Config } from '../../src/config/config.ts';
 import { loadConfig } from '../../src/config/load.ts';
 
