@@ -55,10 +55,6 @@ export async function inspectCalm(world: World, before: Footprint): Promise<void
   }
   const failures = await pullEverything(world);
   if (failures > 0) world.found(`${String(failures)} pulls failed although all had been well`);
-  world.ledger.take();
-  for (const line of world.ledger.unexplained((digest) => world.watch.removals(digest))) {
-    world.found(line);
-  }
   await inspectDisk(world);
   await inspectFootprint(world, before);
 }

@@ -15,7 +15,7 @@ interface Fetch {
  *
  * A blob is fetched once for all who want it. Every further GET of it needs a reason, and each
  * reason explains one: a fault befell a transfer of it; the blob was removed from the store after
- * it was committed; Baleen ended, an upstream went away, or the disk was full, while it was
+ * it was committed, or found no room there; Baleen ended, an upstream went away, or the disk was full, while it was
  * on its way. Without any of them the bound is one. While the disk is full bytes pass through
  * uncached, each client with a transfer of its own: what is asked for then is not counted.
  */

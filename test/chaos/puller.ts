@@ -7,7 +7,7 @@ import type { Random } from '../support/random.ts';
 import type { World } from './world.ts';
 
 /** Milliseconds for which a 401, 403 or full disk explains answers after its end. */
-const grace = 3_000;
+const grace = 10_000;
 
 /** Blobs that a client pulls at once, as dockerd does. */
 const parallel = 3;

@@ -65,6 +65,10 @@ export async function runChaos(
     world.found(`SIGTERM ended Baleen with ${JSON.stringify(exit)}: ${told}`);
   }
   world.inspectOutput();
+  world.ledger.take();
+  for (const line of world.ledger.unexplained((digest) => world.watch.removals(digest))) {
+    world.found(line);
+  }
   world.tally.add('removals from the store', world.watch.total);
   world.tally.add('blobs fetched from upstreams', world.ledger.total);
   world.tally.add('blobs fetched while the disk was full', world.ledger.uncounted);

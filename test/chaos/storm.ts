@@ -84,7 +84,11 @@ export class Storm {
       else await tokens?.server.start();
       calm();
     },
-    'token-revocation': async () => this.#hub.tokens?.revoke(),
+    'token-revocation': async () => {
+      // A new token that is revoked, too, before it is used, looks like a denial.
+      this.#world.conditions.begin('denied')();
+      this.#hub.tokens?.revoke();
+    },
     'upstream-outage': async ({ lasts }, random) => {
       const upstream = this.#upstream(random);
       this.#world.ledger.interrupted();

@@ -14,6 +14,10 @@ import { Tally } from './tally.ts';
 /** Milliseconds after which an answer that has not ended counts as hanging. */
 const patience = 60_000;
 
+/** A line of the log that tells of a blob that came and was not kept: all that is stored was in use. */
+const refused =
+  /"(?:a download failed|a blob was served and verified but could not be stored)".*"digest":"(sha256:\w+)".*"code":"UNAVAILABLE"/;
+
 const credentials = 'whale:plankton';
 
 /** How a run is set up. */
@@ -119,6 +123,10 @@ export class World implements AsyncDisposable {
     const { stdout, stderr } = this.baleen.process;
     for (const line of `${stdout}\n${stderr}`.split('\n')) {
       if (/unhandled|uncaught|MaxListenersExceeded/i.test(line)) this.found(line.slice(0, 600));
+      const [, digest] = refused.exec(line) ?? [];
+      if (digest === undefined) continue;
+      this.tally.add('blobs that found no room to stay');
+      this.ledger.befell(digest);
     }
   }
 
