@@ -111,7 +111,7 @@ export class Failover {
   ): void {
     const { health, accounts } = address;
     const now = performance.now();
-    if (fault === 'local') {
+    if (fault === 'local' || fault === 'crowded') {
       health.abandoned(admission);
       accounts.abandoned(lease);
     } else if (fault === 'registry' && error !== undefined) {

@@ -1,5 +1,5 @@
 import { isRegistryError } from '../oci/errors.ts';
-import { isLocal } from './network-error.ts';
+import { isCrowded, isLocal } from './network-error.ts';
 
 /**
  * Whose fault a failed request is, and so whose breaker hears of it:
@@ -9,15 +9,18 @@ import { isLocal } from './network-error.ts';
  *   token server that it names.
  * - `limited`: a 429 of one of these: it is about the credential.
  * - `elsewhere`: the same of a host that the registry redirected to, which has a breaker of its own.
+ * - `crowded`: nobody's. It was not sent, since other requests keep all connections busy; another URL
+ *   may have one free.
  * - `local`: our own machine's. Nothing was learnt about anybody else.
  */
-export type Fault = 'none' | 'registry' | 'limited' | 'elsewhere' | 'local';
+export type Fault = 'none' | 'registry' | 'limited' | 'elsewhere' | 'crowded' | 'local';
 
 /**
  * Judges a failed request.
  * @param owns whether a host is the registry's own, or its token server's
  */
 export function faultOf(error: unknown, owns: (host: string) => boolean): Fault {
+  if (isCrowded(error)) return 'crowded';
   if (!isRegistryError(error) || isLocal(error) || isCredentialFault(error)) return 'local';
   if (!isRegistryError(error, 'UPSTREAM_UNAVAILABLE', 'UPSTREAM_TIMEOUT', 'TOOMANYREQUESTS')) {
     return 'none';

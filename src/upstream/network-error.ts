@@ -1,7 +1,11 @@
 import { RegistryError } from '../oci/errors.ts';
 import { quote } from './redact.ts';
 
+/** The code of a wait for a connection, all of which other requests kept busy, that took too long. */
+export const noConnectionFree = 'BALEEN_NO_CONNECTION_FREE';
+
 const timeouts: ReadonlySet<string> = new Set([
+  noConnectionFree,
   'ETIMEDOUT',
   'UND_ERR_CONNECT_TIMEOUT',
   'UND_ERR_HEADERS_TIMEOUT',
@@ -29,6 +33,7 @@ const reasons: Readonly<Record<string, string>> = {
   ENOMEM: 'this machine is out of memory',
   ENOBUFS: 'this machine is out of network buffers',
   EADDRNOTAVAIL: 'this machine has no free port left',
+  [noConnectionFree]: 'no connection to it came free in time (upstreams.*.connections)',
   UND_ERR_DESTROYED: 'the client was closed',
   UND_ERR_CLOSED: 'the client was closed',
   CERT_HAS_EXPIRED: 'its TLS certificate has expired',
@@ -56,6 +61,7 @@ const localCodes: ReadonlySet<string> = new Set([
   'ENOMEM',
   'ENOBUFS',
   'EADDRNOTAVAIL',
+  noConnectionFree,
   'UND_ERR_DESTROYED',
   'UND_ERR_CLOSED',
 ]);
@@ -95,6 +101,11 @@ export function networkError(error: unknown, upstream: string, host: string): Re
 function isProtocolError(error: unknown, code: string): boolean {
   const { name } = Object(error) as { name?: unknown };
   return name === 'HTTPParserError' || code === 'UND_ERR_HEADERS_OVERFLOW';
+}
+
+/** Whether a request was never sent, since all connections to its host are taken. */
+export function isCrowded(error: unknown): boolean {
+  return error instanceof RegistryError && codeOf(error.cause) === noConnectionFree;
 }
 
 /** The code of an error; of several addresses tried in vain, the first one's. */

@@ -3,7 +3,7 @@ import type { Dispatcher } from 'undici';
 import { RegistryError } from '../oci/errors.ts';
 import { Dispatchers, type DispatcherOptions } from './dispatchers.ts';
 import { wasKept } from './kept-connection.ts';
-import { isTimeout, networkError } from './network-error.ts';
+import { isTimeout, networkError, noConnectionFree } from './network-error.ts';
 import type { PaceLimits } from './pace.ts';
 import type { RequestKind, UpstreamObserver } from './observer.ts';
 import { untilAborted } from './until-aborted.ts';
@@ -137,14 +137,16 @@ export class Transport {
 
   /**
    * undici's deadlines begin with the connection that a request gets; this one holds as well for
-   * the wait for a connection, which others may keep busy.
+   * the wait for a connection, which others may keep busy. It is longer than theirs together: where
+   * it runs out, the request has not been sent.
    */
   #deadline(): { signal: AbortSignal; clear: () => void } {
     const { connect, headers, idle } = this.#options.timeouts;
     const controller = new AbortController();
     const timer = setTimeout(
-      () => controller.abort(new DOMException('no connection came free in time', 'TimeoutError')),
-      connect + headers + idle,
+      () => controller.abort(Object.assign(new Error(), { code: noConnectionFree })),
+      // Through a proxy a connection takes three steps: to it, its answer, and TLS with the host.
+      3 * connect + headers + idle,
     );
     return { signal: controller.signal, clear: () => clearTimeout(timer) };
   }

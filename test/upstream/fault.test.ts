@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { RegistryError, type ErrorCode, type RegistryErrorOptions } from '../../src/oci/errors.ts';
 import { faultOf } from '../../src/upstream/fault.ts';
-import { networkError } from '../../src/upstream/network-error.ts';
+import { networkError, noConnectionFree } from '../../src/upstream/network-error.ts';
 
 const owns = (host: string): boolean => host === 'reef.test' || host === 'auth.test';
 
@@ -31,6 +31,8 @@ describe('a failed request', () => {
     ['too many open files', broken('EMFILE'), 'local'],
     ['no memory', broken('ENOMEM'), 'local'],
     ['no free port', broken('EADDRNOTAVAIL'), 'local'],
+    ['a wait for a connection', broken(noConnectionFree), 'crowded'],
+    ['such a wait, for a CDN', broken(noConnectionFree, 'cdn.test'), 'crowded'],
     ['a closed client', broken('UND_ERR_DESTROYED'), 'local'],
     ['a credential helper', new RegistryError('UPSTREAM_DENIED', 'the helper failed'), 'local'],
     ['a fault of the program', new TypeError('oh'), 'local'],

@@ -170,7 +170,7 @@ describe('the connections upstream', () => {
   describe('that transfers keep busy', () => {
     const timeouts = { connect: 100, headers: 100, idle: 100 };
     /** A registry whose blobs flow for ever, and a client with as many transfers as it has connections. */
-    const keepBusy = async (connections: number) => {
+    const keepBusy = async (connections: number, mirrors: readonly string[] = []) => {
       const host = await listen(
         createHttpServer((request, answer) => {
           answer.writeHead(200, { 'content-length': 1_000_000 });
@@ -182,7 +182,8 @@ describe('the connections upstream', () => {
           answer.on('close', () => clearInterval(flow));
         }),
       );
-      const client = open(`http://${host}`, { connections, timeouts });
+      const urls = [`http://${host}`, ...mirrors];
+      const client = open(`http://${host}`, { connections, timeouts, urls });
       const { digest } = shelf.layer;
       const fetchBlob = () => client.fetchBlob(repository, digest, undefined, signal);
       const running = await Promise.all(Array.from({ length: connections }, fetchBlob));
@@ -202,6 +203,26 @@ describe('the connections upstream', () => {
       const { running, fetchBlob } = await keepBusy(1);
       await expect(fetchBlob()).rejects.toMatchObject({ code: 'UPSTREAM_TIMEOUT' });
       expect(running.map(({ body }) => body.destroyed)).toEqual([false]);
+    });
+
+    it('are no reason to leave the registry alone', async () => {
+      const { client, digest, fetchBlob } = await keepBusy(1);
+      await expect(fetchBlob()).rejects.toMatchObject({
+        message: expect.stringContaining('no connection to it came free in time') as unknown,
+      });
+      expect(client.status().urls).toMatchObject([{ breaker: { state: 'closed', failures: 0 } }]);
+      expect(await client.statBlob(repository, digest, signal)).toEqual({ size: 1_000_000 });
+    });
+
+    it('leave it to a mirror, where there is one', async () => {
+      const mirror = await listen(
+        createHttpServer((_request, answer) => {
+          answer.writeHead(200, { 'content-length': 2 }).end('{}');
+        }),
+      );
+      const { client, fetchBlob } = await keepBusy(1, [`http://${mirror}`]);
+      expect((await fetchBlob()).size).toBe(2);
+      expect(client.status().urls[0]?.breaker.state).toBe('closed');
     });
 
     it('go to who waits for one when it comes free', async () => {
