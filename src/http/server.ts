@@ -55,9 +55,13 @@ export class HttpServer {
   #entrance: RequestListener;
   #limits: ClientLimits | undefined;
 
-  private constructor(server: Server, listener: RequestListener) {
+  /** Whether clients need a certificate, which is settled at the start; undefined without TLS. */
+  readonly #asksClients: boolean | undefined;
+
+  private constructor(server: Server, listener: RequestListener, tls: TlsOptions | undefined) {
     this.#server = server;
     this.#listener = listener;
+    this.#asksClients = tls && tls.ca !== undefined;
     this.#entrance = listener;
   }
 
@@ -107,7 +111,7 @@ export class HttpServer {
     await once(server, 'listening');
     // A failing accept (no memory, no descriptor) costs that connection, not the process.
     server.on('error', onError);
-    return new HttpServer(server, listener);
+    return new HttpServer(server, listener, tls);
   }
 
   /** The port it listens on; of use where 0 was asked for. */
@@ -116,12 +120,14 @@ export class HttpServer {
   }
 
   /**
-   * Shows another certificate to whoever connects from now on. Whether clients need one of their
-   * own stays as it was; with a `ca`, it has to be of that one.
+   * Shows another certificate to whoever connects from now on; with a `ca`, clients need one of it.
+   * Whether they need any stays as it was, and with it the old certificate where that is to change:
+   * without a `ca` of ours they would be judged by the public ones.
    * @throws where the certificate and its key do not fit
    */
   renewCertificate({ cert, key, ca }: TlsOptions): void {
     if (!(this.#server instanceof TlsServer)) return;
+    if (this.#asksClients !== (ca !== undefined)) return;
     this.#server.setSecureContext({ cert, key, ...(ca !== undefined && { ca }) });
   }
 

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { RequestListener, Server } from 'node:http';
+import { get } from 'node:https';
 import { describe, expect, it } from '@jest/globals';
 import { sendContent, type SendResult } from '../../src/http/send-content.ts';
 import { HttpServer, type ServerOptions } from '../../src/http/server.ts';
@@ -7,6 +8,7 @@ import { FakeReader } from '../support/fake-reader.ts';
 import { openSocket, rawGet, readAnswer } from '../support/raw-request.ts';
 import { testResources } from '../support/resources.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { testCertificate, testKey } from '../upstream/tls-fixture.ts';
 
 const resources = testResources();
 const errors: Error[] = [];
@@ -35,6 +37,39 @@ describe('a request', () => {
     const server = await listen((_request, response) => void response.end('as ever'));
     const { status, body } = await rawGet(server.port, '/', ['Expect: 200-maybe']);
     expect([status, body]).toEqual([200, expect.stringContaining('as ever')]);
+  });
+});
+
+describe('a certificate that is renewed', () => {
+  const pair = { cert: Buffer.from(testCertificate), key: Buffer.from(testKey) };
+  const ca = pair.cert;
+
+  /** Whether a client is let in, with a certificate or without. */
+  const isLetIn = async (server: HttpServer, certificate: object): Promise<boolean> => {
+    const options = { host: '127.0.0.1', port: server.port, agent: false, ca, ...certificate };
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    get(options, (answer) => resolve(answer.resume().statusCode === 200)).on('error', () =>
+      resolve(false),
+    );
+    return promise;
+  };
+
+  it.each([
+    ['stays with the clients’ authority, also without one in its place', ca, undefined],
+    ['takes another authority over', ca, ca],
+    ['asks no client for one that needed none', undefined, ca],
+  ])('%s', async (_what, before, after) => {
+    const server = await listen((_request, response) => void response.end('welcome'), {
+      tls: { ...pair, ca: before },
+    });
+    const letIn = async (): Promise<boolean[]> => [
+      await isLetIn(server, pair),
+      await isLetIn(server, {}),
+    ];
+    const expected = [true, before === undefined];
+    expect(await letIn()).toEqual(expected);
+    server.renewCertificate({ ...pair, ca: after });
+    expect(await letIn()).toEqual(expected);
   });
 });
 
