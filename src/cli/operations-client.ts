@@ -52,19 +52,26 @@ export class OperationsClient implements AsyncDisposable {
 
   /** Asks for a document. */
   async get(name: string): Promise<unknown> {
-    return (await this.#request('GET', name)).body.json();
+    const { body } = await this.#request('GET', name);
+    return body.json().catch(goneAway);
   }
 
   /** Has something done, and gives the answer. */
   async post(name: string, parameters: object = {}): Promise<unknown> {
-    return (await this.#request('POST', name, parameters)).body.json();
+    const { body } = await this.#request('POST', name, parameters);
+    return body.json().catch(goneAway);
   }
 
   /** Has something done, and gives what it tells meanwhile, and at the end. */
   async *stream(name: string, parameters: object = {}): AsyncGenerator<unknown, void, undefined> {
     const { body } = await this.#request('POST', name, parameters);
-    for await (const line of createInterface({ input: body })) {
-      const document: unknown = JSON.parse(line);
+    const lines = createInterface({ input: body })[Symbol.asyncIterator]();
+    for (;;) {
+      const { done, value: line } = await lines.next().catch(goneAway);
+      if (done === true) return;
+      const document = safeParse(line);
+      // What was cut off is no JSON.
+      if (document === undefined) goneAway(undefined);
       throwIfError(document);
       yield document;
     }
@@ -83,9 +90,11 @@ export class OperationsClient implements AsyncDisposable {
     const headers = body === undefined ? {} : { 'content-type': 'application/json' };
     const url = `${this.#origin}/api/${name}`;
     const options = { dispatcher: this.#agent, method, headers };
-    const answer = await request(url, body === undefined ? options : { ...options, body });
+    const answer = await request(url, body === undefined ? options : { ...options, body }).catch(
+      goneAway,
+    );
     if (answer.statusCode === 200) return answer;
-    const text = await answer.body.text();
+    const text = await answer.body.text().catch(goneAway);
     throwIfError(safeParse(text));
     throw new CommandFailure(`the running Baleen answered ${answer.statusCode}: ${text}`);
   }
@@ -107,6 +116,13 @@ function throwIfError(document: unknown): void {
   if (Array.isArray(errors)) {
     throw new CommandFailure(errors.map(({ message }) => String(message)).join('; '));
   }
+}
+
+/** The connection broke: how far it has come is for the log of the other one to say. */
+function goneAway(cause: unknown): never {
+  throw new CommandFailure('the running Baleen went away before it was done; see its log', {
+    cause,
+  });
 }
 
 function safeParse(text: string): unknown {
