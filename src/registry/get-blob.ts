@@ -3,6 +3,7 @@ import type { Digest } from '../oci/digest.ts';
 import { isRegistryError, RegistryError } from '../oci/errors.ts';
 import type { BlobReader } from '../store/blob-reader.ts';
 import type { BlobStore } from '../store/blob-store.ts';
+import { isCredentialFault } from '../upstream/fault.ts';
 import { noteAbsence, refuseIfAbsent } from './absence.ts';
 import type { BlobHealth } from './blob-health.ts';
 import type { Download } from './download.ts';
@@ -191,10 +192,13 @@ export class BlobService {
     return member;
   }
 
-  /** An upstream that hides what is private behind 401 or 403 means, for a blob, that it is not there for us. */
+  /**
+   * An upstream that hides what is private behind 401 or 403 means, for a blob, that it is not there
+   * for us. Where our own credential cannot be had it has said nothing.
+   */
   async #explain(route: Route, digest: Digest, error: unknown): Promise<unknown> {
     await noteAbsence(this.#options.catalog, route, `blobs/${digest}`, error);
-    if (!isRegistryError(error, 'UPSTREAM_DENIED')) return error;
+    if (!isRegistryError(error, 'UPSTREAM_DENIED') || isCredentialFault(error)) return error;
     const { upstreamStatus } = error;
     return new RegistryError('BLOB_UNKNOWN', error.message, {
       cause: error,

@@ -218,6 +218,16 @@ describe('a digest is not a permission', () => {
     });
   });
 
+  it('is not called unknown where a credential of ours cannot be had, and nobody was asked', async () => {
+    const { hub, other, blobs, route } = scaffold;
+    const digest = hub.addBlob('private/app', content);
+    await drain((await blobs.open(route('private/app'), digest)).reader);
+    other.failure = new RegistryError('UPSTREAM_DENIED', 'the credential helper failed');
+    const asked = route('ghcr.io/public/app');
+    await expect(blobs.open(asked, digest)).rejects.toMatchObject({ code: 'UPSTREAM_DENIED' });
+    await expect(blobs.stat(asked, digest)).rejects.toMatchObject({ code: 'UPSTREAM_DENIED' });
+  });
+
   it('serves it without a second transfer where the upstream has it there too', async () => {
     const { hub, blobs, route } = scaffold;
     const digest = hub.addBlob('team/one', content);
