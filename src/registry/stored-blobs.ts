@@ -70,7 +70,8 @@ export class StoredBlobs {
     const known = await catalog.linked(route.key, 'blobs', digest);
     // A claim is a manifest's word, and stays that.
     if (known !== undefined && !known.claimed) {
-      await catalog.link(route.key, 'blobs', [{ ...known, size }]);
+      // A record that cannot be written says nothing against the blob, which is hashed again then.
+      await catalog.link(route.key, 'blobs', [{ ...known, size }]).catch(() => undefined);
     }
     return true;
   }

@@ -78,6 +78,12 @@ describe('a stored blob of which no size is on record', () => {
     expect(scaffold.hub.count('statBlob')).toBe(0);
   });
 
+  it('is served and stays where its record cannot be written', async () => {
+    jest.spyOn(scaffold.catalog, 'link').mockRejectedValue(refused);
+    expect([await size(), await pull()]).toEqual([content.length, 'hit']);
+    expect(scaffold.withdrawn).toEqual([]);
+  });
+
   it.each([0, 1, 299_999])('is never served short, cut to %i bytes', async (length) => {
     await truncate(scaffold.layout.blob(digest), length);
     expect([await size(), await pull(), await pull()]).toEqual([content.length, 'miss', 'hit']);
