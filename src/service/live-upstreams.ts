@@ -96,7 +96,7 @@ export class LiveUpstreams implements Reloadable {
   }
 
   async #retire(upstream: Upstream): Promise<void> {
-    const { isInUse, settle = 300_000, longest = 3_600_000 } = this.#options;
+    const { isInUse, settle = 300_000, longest = 86_400_000 } = this.#options;
     this.#retired.add(upstream);
     const deadline = performance.now() + longest;
     await delay(settle, undefined, { ref: false });
