@@ -23,6 +23,7 @@ import { Reloader } from './service/reload.ts';
 import { Servers } from './service/servers.ts';
 import { explainStartFailure } from './cli/start-failure.ts';
 import { gatherStats } from './service/stats.ts';
+import { gcParameters } from './service/purge-parameters.ts';
 import { collectGarbage, evictionPolicy } from './service/store.ts';
 import { stopSignal } from './service/stop-signal.ts';
 import { upstreamNames } from './service/upstream-names.ts';
@@ -154,7 +155,7 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
       },
       does: {
         ...maintenance.does,
-        gc: ({ dry_run: dryRun }) => collectGarbage(store, storage.spool_ttl, dryRun === true),
+        gc: async (given) => collectGarbage(store, storage.spool_ttl, gcParameters(given).dryRun),
       },
     },
   });

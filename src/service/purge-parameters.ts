@@ -16,8 +16,7 @@ export function purgeParameters(given: object): PurgeParameters {
     force = false,
     ...unknown
   } = given as Record<string, unknown>;
-  const [name] = Object.keys(unknown);
-  if (name !== undefined) throw invalid(`there is no parameter ${JSON.stringify(name)}`);
+  refuseUnknown(unknown);
   if (typeof dryRun !== 'boolean') throw invalid('dry_run has to be true or false');
   if (typeof force !== 'boolean') throw invalid('force has to be true or false');
   if (!Array.isArray(targets) || targets.length === 0 || targets.length > maxTargets) {
@@ -29,15 +28,32 @@ export function purgeParameters(given: object): PurgeParameters {
 }
 
 /**
+ * Reads what `POST /api/gc` is given: `dry_run` (false). Who misspells it must not lose anything.
+ * @throws RegistryError REQUEST_INVALID
+ */
+export function gcParameters(given: object): { readonly dryRun: boolean } {
+  const { dry_run: dryRun = false, ...unknown } = given as Record<string, unknown>;
+  refuseUnknown(unknown);
+  if (typeof dryRun !== 'boolean') throw invalid('dry_run has to be true or false');
+  return { dryRun };
+}
+
+/**
  * Reads what `POST /api/pin` and `/api/unpin` are given: `images`, a list of images.
  * @throws RegistryError REQUEST_INVALID
  */
 export function imagesOf(given: object): readonly string[] {
-  const { images } = given as { images?: unknown };
+  const { images, ...unknown } = given as Record<string, unknown>;
+  refuseUnknown(unknown);
   const isList = Array.isArray(images) && images.length > 0 && images.length <= maxTargets;
   const texts: readonly unknown[] = isList ? images : [];
   if (texts.length > 0 && texts.every((each) => typeof each === 'string')) return texts;
   throw invalid(`images has to be a list of 1 to ${maxTargets} images`);
+}
+
+function refuseUnknown(unknown: object): void {
+  const [name] = Object.keys(unknown);
+  if (name !== undefined) throw invalid(`there is no parameter ${JSON.stringify(name)}`);
 }
 
 function invalid(message: string): RegistryError {

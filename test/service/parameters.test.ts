@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { purgeParameters } from '../../src/service/purge-parameters.ts';
+import { gcParameters, imagesOf, purgeParameters } from '../../src/service/purge-parameters.ts';
 import { upstreamNames } from '../../src/service/upstream-names.ts';
 import { verifyParameters } from '../../src/service/verify-parameters.ts';
 import { loadConfig } from '../../src/config/load.ts';
@@ -56,5 +56,28 @@ describe('what a purge is given', () => {
     expect(defaultUpstream).toBe('docker.io');
     expect(upstreams.get('index.docker.io')).toBe('docker.io');
     expect(upstreams.get('ghcr.io')).toBe('ghcr.io');
+  });
+});
+
+describe('what a collection of garbage is given', () => {
+  it('is whether it is meant', () => {
+    expect(gcParameters({})).toEqual({ dryRun: false });
+    expect(gcParameters({ dry_run: true })).toEqual({ dryRun: true });
+  });
+
+  it.each([{ dry_run: 1 }, { dry_run: 'true' }, { dry_run: null }, { dryRun: true }])(
+    '%j is refused, and nothing goes',
+    (given) => {
+      expect(() => gcParameters(given)).toThrow(invalid);
+    },
+  );
+});
+
+describe('what is to be pinned', () => {
+  it('is a list of images, and nothing else', () => {
+    expect(imagesOf({ images: ['a', 'b'] })).toEqual(['a', 'b']);
+    for (const given of [{}, { images: 'a' }, { images: [1] }, { images: ['a'], force: true }]) {
+      expect(() => imagesOf(given)).toThrow(invalid);
+    }
   });
 });
