@@ -43,7 +43,8 @@ export class OperationsClient implements AsyncDisposable {
     });
     const found = await aboutOf(origin, agent);
     const folder = await folderId(storage.directory);
-    if (found !== undefined && found.folder === folder) {
+    // Whatever else answers there knows nothing of this folder, which may not even be there.
+    if (folder !== undefined && found?.folder === folder) {
       return new OperationsClient(origin, agent, found);
     }
     await agent.destroy();
@@ -100,11 +101,11 @@ export class OperationsClient implements AsyncDisposable {
   }
 }
 
-async function aboutOf(origin: string, dispatcher: Agent): Promise<About | undefined> {
+async function aboutOf(origin: string, dispatcher: Agent): Promise<About | null | undefined> {
   try {
     const signal = AbortSignal.timeout(patience);
     const answer = await request(`${origin}/api/about`, { dispatcher, signal });
-    return (await answer.body.json()) as About;
+    return (await answer.body.json()) as About | null;
   } catch {
     return undefined;
   }

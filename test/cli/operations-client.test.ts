@@ -5,27 +5,39 @@ import { CommandFailure } from '../../src/cli/context.ts';
 import { OperationsClient } from '../../src/cli/operations-client.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { testResources } from '../support/resources.ts';
-import { LoopbackServer } from '../support/scripted/loopback-server.ts';
+import { LoopbackServer, type Handler } from '../support/scripted/loopback-server.ts';
+
+const resources = testResources();
+const directory = import.meta.dirname;
+
+/** Whom the commands for a directory find, where a server answers so. */
+async function findAt(data: string, handler: Handler): Promise<OperationsClient | undefined> {
+  const server = resources.use(new LoopbackServer(handler));
+  await server.start();
+  const env = {
+    BALEEN_OPERATIONS_LISTEN: new URL(server.origin).host,
+    BALEEN_STORAGE_DIRECTORY: data,
+  };
+  return OperationsClient.find(loadConfig({ env }));
+}
+
+it.each(['null', '{}', '{"folder":""}', '"Baleen"', '<html>'])(
+  'what answers %s is no Baleen, also where there is no directory',
+  async (text) => {
+    for (const data of [directory, `${directory}/missing`]) {
+      expect(await findAt(data, (_seen, answer) => void answer.end(text))).toBeUndefined();
+    }
+  },
+);
 
 describe('the running Baleen that goes away', () => {
-  const resources = testResources();
-  const directory = import.meta.dirname;
-
   /** A client of a Baleen that answers so. */
   const find = async (reply: (answer: ServerResponse) => void): Promise<OperationsClient> => {
     const folder = await folderId(directory);
-    const server = resources.use(
-      new LoopbackServer(({ url }, answer) => {
-        if (url === '/api/about') answer.end(JSON.stringify({ folder }));
-        else reply(answer);
-      }),
-    );
-    await server.start();
-    const env = {
-      BALEEN_OPERATIONS_LISTEN: new URL(server.origin).host,
-      BALEEN_STORAGE_DIRECTORY: directory,
-    };
-    const client = await OperationsClient.find(loadConfig({ env }));
+    const client = await findAt(directory, ({ url }, answer) => {
+      if (url === '/api/about') answer.end(JSON.stringify({ folder }));
+      else reply(answer);
+    });
     if (client === undefined) throw new Error('it was not found');
     return resources.use(client);
   };
