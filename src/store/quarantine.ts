@@ -36,23 +36,30 @@ export class Quarantine {
    */
   async takeBlob(digest: Digest, expected?: FileId): Promise<boolean> {
     const { layout, remove } = this.#options;
-    const { algorithm, hex } = splitDigest(digest);
-    const kept = await this.#place(`${algorithm}-${hex}`);
-    try {
-      await link(layout.blob(digest), kept);
-    } catch (error) {
-      if (isMissing(error)) return false;
-      // A file system without hard links: out of service counts for more than kept.
-      if (expected !== undefined && (await fileId(layout.blob(digest))) !== expected) return false;
-      return remove(digest);
-    }
-    if (expected !== undefined && (await fileId(kept)) !== expected) {
-      await rm(kept, { force: true });
+    const kept = await this.#keep(digest);
+    const found = await fileId(kept ?? layout.blob(digest));
+    if (found === undefined || (expected !== undefined && found !== expected)) {
+      if (kept !== undefined) await rm(kept, { force: true });
       return false;
     }
     const isRemoved = await remove(digest);
-    await this.#trim();
+    if (kept !== undefined) await this.#trim();
     return isRemoved;
+  }
+
+  /**
+   * Gives a blob another name here. Undefined where that cannot be, as on a full disk or without
+   * hard links: that it goes out of service counts for more than that it is kept.
+   */
+  async #keep(digest: Digest): Promise<string | undefined> {
+    const { algorithm, hex } = splitDigest(digest);
+    try {
+      const kept = await this.#place(`${algorithm}-${hex}`);
+      await link(this.#options.layout.blob(digest), kept);
+      return kept;
+    } catch {
+      return undefined;
+    }
   }
 
   /** Takes any other file of the data folder; whether there was one. */

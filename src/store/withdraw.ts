@@ -39,12 +39,13 @@ export function createWithdraw({ quarantine, forget, observer }: WithdrawOptions
   return async (blob) => {
     try {
       const isTaken = await quarantine.takeBlob(blob.digest, blob.file);
-      forget(blob.digest);
       if (isTaken) observer.quarantined(blob);
       return isTaken;
     } catch (error) {
       observer.notQuarantined(blob, error);
       return false;
+    } finally {
+      forget(blob.digest);
     }
   };
 }

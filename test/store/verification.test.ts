@@ -144,6 +144,16 @@ describe('the quarantine', () => {
     expect(await readdir(place.folder)).toEqual([]);
   });
 
+  it('takes a wrong blob out of the store also where it cannot keep it', async () => {
+    const path = await store(digest, bytes);
+    const place = quarantine(1_000_000);
+    await writeFile(place.folder, 'no folder');
+    expect(await place.takeBlob(digest, '0:0')).toBe(false);
+    expect(await place.takeBlob(digest, await fileId(path))).toBe(true);
+    expect(await fileId(path)).toBeUndefined();
+    expect(await place.takeBlob(digest)).toBe(false);
+  });
+
   it('keeps the newest, as far as there is room', async () => {
     const place = quarantine(1_500);
     for (const name of ['a', 'b', 'c']) {
