@@ -5,7 +5,6 @@ import { largeBuffer } from '../lib/buffer-pool.ts';
 import type { BlobReader, Piece } from '../store/blob-reader.ts';
 import { setAwaitingContent } from './awaiting-content.ts';
 import { ClientPace, paceOf } from './client-pace.ts';
-import { awaitTurn, isTurnOver, noteWritten } from './turns.ts';
 
 /*
  * The send loop: piece by piece from the reader to the socket. For a client that keeps up, the
@@ -49,7 +48,10 @@ export function sendContent(
 /** Writes that may be under way at once for a client that keeps up. */
 const maxInFlight = 2;
 
-/** Bytes after which a response lets others have their turn. */
+/**
+ * Bytes after which a response lets others have their turn. What the kernel takes at once is
+ * followed by more at once, so that those with much to send would keep new clients waiting.
+ */
 const turn = 1024 * 1024;
 
 class Sender {
@@ -90,13 +92,8 @@ class Sender {
     this.#response.once('close', this.#onClose);
     this.#response.flushHeaders();
     this.#enter(0);
-    if (isTurnOver()) awaitTurn(this.#resume);
-    else this.#step();
-  }
-
-  readonly #resume = (): void => {
     this.#step();
-  };
+  }
 
   readonly #onClose = (): void => {
     this.#finish();
@@ -187,14 +184,13 @@ class Sender {
       this.#sent += piece.bytes.length;
       this.#pace.wrote(piece.bytes.length, performance.now() - since);
       this.#burst += piece.bytes.length;
-      if (this.#burst < turn && !isTurnOver()) {
+      if (this.#burst < turn) {
         this.#step();
       } else {
         this.#burst = 0;
-        awaitTurn(this.#resume);
+        setImmediate(() => this.#step());
       }
     });
-    noteWritten(piece.bytes.length);
   }
 
   #await(end: number): void {
