@@ -8,6 +8,9 @@ import type { PaceLimits } from './pace.ts';
 import type { RequestKind, UpstreamObserver } from './observer.ts';
 import { untilAborted } from './until-aborted.ts';
 
+/** Milliseconds by which undici's timers, which tick twice a second, may be late, and some more. */
+const timerLag = 2_000;
+
 /** One HTTP request: a redirect is another. */
 export interface OutgoingRequest {
   readonly kind: RequestKind;
@@ -146,7 +149,7 @@ export class Transport {
     const timer = setTimeout(
       () => controller.abort(Object.assign(new Error(), { code: noConnectionFree })),
       // Through a proxy a connection takes three steps: to it, its answer, and TLS with the host.
-      3 * connect + headers + idle,
+      3 * connect + headers + idle + timerLag,
     );
     return { signal: controller.signal, clear: () => clearTimeout(timer) };
   }

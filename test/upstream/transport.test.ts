@@ -167,8 +167,19 @@ describe('the connections upstream', () => {
     body.destroy();
   });
 
+  const timeouts = { connect: 100, headers: 100, idle: 100 };
+
+  it('that lead to a registry which hangs tell so, however short its deadlines', async () => {
+    const host = await listen(createHttpServer(() => undefined));
+    const client = open(`http://${host}`, { timeouts });
+    await expect(client.resolve(repository, latest, signal)).rejects.toMatchObject({
+      code: 'UPSTREAM_TIMEOUT',
+      message: expect.stringContaining('no answer in time') as unknown,
+    });
+    expect(client.status().urls[0]?.breaker.state).toBe('open');
+  });
+
   describe('that transfers keep busy', () => {
-    const timeouts = { connect: 100, headers: 100, idle: 100 };
     /** A registry whose blobs flow for ever, and a client with as many transfers as it has connections. */
     const keepBusy = async (connections: number, mirrors: readonly string[] = []) => {
       const host = await listen(
