@@ -175,10 +175,23 @@ describe('a catalog that shares what it knows through Redis', () => {
     expect(performance.now() - start).toBeLessThan(3 * timeout);
   });
 
-  it.each(['hangs', 'is killed'])('is used again by itself after it %s', async (how) => {
+  const outages: readonly {
+    readonly how: string;
+    readonly begin: () => unknown;
+    readonly end: () => unknown;
+  }[] = [
+    { how: 'hangs', begin: () => server.pause(), end: () => server.resume() },
+    { how: 'is killed', begin: () => server.stop(), end: () => server.start() },
+    {
+      // As after a fail-over that nobody told Baleen of: it is read, and refuses writes.
+      how: 'turns into a read-only replica',
+      begin: () => server.command('REPLICAOF', '127.0.0.1', '1'),
+      end: () => server.command('REPLICAOF', 'NO', 'ONE'),
+    },
+  ];
+  it.each(outages)('is used again by itself after it $how', async ({ begin, end }) => {
     const { catalog, observer } = await open();
-    if (how === 'hangs') server.pause();
-    else await server.stop();
+    await begin();
     await waitFor('the loss to be noticed', async () => {
       await catalog.putAbsent(alpine, 'manifests/x', 1_000);
       return !catalog.cacheUp;
@@ -186,8 +199,7 @@ describe('a catalog that shares what it knows through Redis', () => {
     const record = tagRecord('a');
     await catalog.putTag(alpine, latest, record);
     expect(await catalog.tag(alpine, latest)).toEqual(record);
-    if (how === 'hangs') server.resume();
-    else await server.start();
+    await end();
     await waitFor('its return', () => catalog.cacheUp);
     expect(observer.states).toEqual([true, false, true]);
     const other = await open();
