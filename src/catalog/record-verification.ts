@@ -10,8 +10,8 @@ export type RecordFault = { readonly path: string; readonly detail: string } & (
   | { readonly kind: 'malformed' }
   /** The system does not let this process read it. */
   | { readonly kind: 'unreadable' }
-  /** It gives another size than the stored content has, whose digest is right. */
-  | { readonly kind: 'mismatch'; readonly place: RecordPlace; readonly size: number }
+  /** It gives another size than the file of its content has. */
+  | { readonly kind: 'mismatch'; readonly place: RecordPlace; readonly digest: Digest }
 );
 
 export interface RecordVerificationOptions {
@@ -61,7 +61,7 @@ export class RecordVerification implements CatalogObserver {
     const size = await this.#options.sizeOf(found.digest);
     if (size === undefined || size === found.size) return undefined;
     const detail = `it says ${found.size} bytes, and what is stored has ${size}`;
-    return { path, kind: 'mismatch', place, size, detail };
+    return { path, kind: 'mismatch', place, digest: found.digest, detail };
   }
 
   /** What names content; the rest is only read. */

@@ -162,16 +162,32 @@ export class Verification {
 
   async #repairRecord(fault: RecordFault): Promise<Found> {
     const { kind, path, detail } = fault;
-    const { catalog, quarantine } = this.#options;
+    const { quarantine } = this.#options;
     if (this.#parameters.repair && kind === 'malformed') {
       const isTaken = await quarantine.takeFile(path);
       return isTaken ? this.#found(kind, path, detail, 'quarantined') : undefined;
     }
     if (this.#parameters.repair && kind === 'mismatch') {
-      await mendRecord(catalog, fault.place, fault.size);
-      return this.#found(kind, path, detail, 'mended');
+      return this.#repairSize(fault);
     }
     return this.#found(kind, path, detail);
+  }
+
+  /**
+   * The file may have been cut short since it was hashed: with its size on record it would count as
+   * whole. So its bytes decide which of the two is wrong.
+   */
+  async #repairSize(fault: Extract<RecordFault, { kind: 'mismatch' }>): Promise<Found> {
+    const { kind, path, place, digest, detail } = fault;
+    const file = this.#options.layout.blob(digest);
+    const options = { pace: this.#pace, onBytes: () => undefined, signal: this.#signal };
+    const verdict = await verifyBlob(file, digest, options);
+    if (verdict.kind !== 'good') {
+      const name = relative(this.#options.layout.blobs, file);
+      return this.#judge({ path: file, name, digest }, digest, verdict);
+    }
+    await mendRecord(this.#options.catalog, place, verdict.size);
+    return this.#found(kind, path, detail, 'mended');
   }
 
   async *#leftovers(): Events {
