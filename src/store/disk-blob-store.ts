@@ -174,6 +174,7 @@ export class DiskBlobStore implements BlobStore, Evictable {
   /** Counts what is there, behind the running service. */
   async count(signal: AbortSignal): Promise<void> {
     await this.usage.count(signal).catch((error: unknown) => this.#refused('count', error));
+    this.evictor.counted();
     this.evictor.check();
   }
 
@@ -194,6 +195,7 @@ export class DiskBlobStore implements BlobStore, Evictable {
       await this.evictor.admit(bytes, () => this.#files.place(digest, bytes, move));
       this.#placed(digest);
     },
+    isClosing: () => this.evictor.isStopped,
     passing: () => this.spools.passing,
     grew: () => this.evictor.check(),
     refusal: (bytes) => this.evictor.refusal(bytes),

@@ -55,6 +55,8 @@ export class Evictor {
   #protectedBy: () => Promise<ReadonlySet<Digest>> = () => Promise.resolve(new Set());
   #protected: ReadonlySet<Digest> = new Set();
   readonly #abort = new AbortController();
+  readonly #counted: Promise<void>;
+  #markCounted!: () => void;
   /** The blobs used longest ago, as the last survey found them. */
   #oldest: StoredBlob[] = [];
   #sweeping: Promise<Evicted> | undefined;
@@ -67,6 +69,7 @@ export class Evictor {
     this.#store = store;
     this.#policy = policy;
     this.#observer = observer;
+    this.#counted = new Promise((resolve) => (this.#markCounted = resolve));
   }
 
   /**
@@ -107,6 +110,8 @@ export class Evictor {
     if (refusal !== undefined) throw refusal;
     this.#wanted += bytes;
     try {
+      // Before that nobody knows how much there is: what comes waits in its spool.
+      await this.#counted;
       // A sweep that was under way already may have ended just before it knew of this one.
       for (let tries = 0; tries < 2 && this.#missing > 0; tries++) await this.sweep();
       if (this.#missing > 0) {
@@ -173,8 +178,18 @@ export class Evictor {
   }
 
   /** Nobody waits for a sweep any more: what finds no room as it is stays in its spool. */
+  /** What is stored has been counted, as far as that can be done. */
+  counted(): void {
+    this.#markCounted();
+  }
+
   stop(): void {
     this.#abort.abort();
+    this.#markCounted();
+  }
+
+  get isStopped(): boolean {
+    return this.#abort.signal.aborted;
   }
 
   /** Bytes by which what is committed, and about to be, is above the limit. */

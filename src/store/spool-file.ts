@@ -1,5 +1,5 @@
 import { read, writev } from 'node:fs';
-import { mkdir, open, readFile, rm, writeFile, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, readFile, rm, rmdir, writeFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { moveIntoPlace } from '../lib/atomic-file.ts';
@@ -27,7 +27,13 @@ export class SpoolFile {
   /** Opens the spool in a folder; what is in it counts only once it was read back. */
   static async open(folder: string): Promise<SpoolFile> {
     await makeFolder(folder);
-    return new SpoolFile(folder, await openData(folder));
+    try {
+      return new SpoolFile(folder, await openData(folder));
+    } catch (error) {
+      // Nothing but an empty folder goes: there may be bytes that an earlier process left.
+      await rmdir(folder).catch(() => undefined);
+      throw error;
+    }
   }
 
   /** Bytes that were written, or read back. */

@@ -11,6 +11,8 @@ import type { DiskOperation } from './store-observer.ts';
 export interface SpoolHost {
   /** Commits by `move`, which puts the file into its place, as soon as there is room for it. */
   commit(digest: Digest, bytes: number, move: (path: string) => Promise<void>): Promise<void>;
+  /** The process is about to end. */
+  isClosing(): boolean;
   /** How many transfers pass through memory. */
   passing(): number;
   /** The spool grows, or will, to a size that is news. */
@@ -153,6 +155,8 @@ export class SpoolWriter implements BlobWriter, GrowingSpool {
       });
     } catch (error) {
       this.#host.failed('commit', error);
+      // It was served, and there is no room for it: at the end of the process it may wait for the next.
+      if (!this.#host.isClosing()) await file.remove().catch(() => undefined);
       throw error;
     }
   }

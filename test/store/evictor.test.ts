@@ -171,6 +171,24 @@ describe('a store with a limit', () => {
     expect(told).toEqual([]);
   });
 
+  it('lets nothing be committed before it knows how much there is, and leaves nothing it has no room for', async () => {
+    await keep('a', 900, 60);
+    const pool = new BufferPool(0);
+    const eviction = { ...noLimit, maxSize: 1000 };
+    store = await DiskBlobStore.open({ layout, pool, eviction, observer });
+    let isCommitted = false;
+    const downloading = download('b', 500).then(() => (isCommitted = true));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect([isCommitted, store.usage.isCounted]).toEqual([false, false]);
+    await store.count(signal);
+    await downloading;
+    expect(store.usage).toMatchObject({ bytes: 500, blobs: 1 });
+    const reader = (await store.open(digestOf(Buffer.alloc(500, 'b'))))!;
+    await expect(download('c', 600)).rejects.toThrow(/in use or pinned/);
+    expect(await readdir(layout.spool)).toEqual([]);
+    reader.close();
+  });
+
   it('holds however many are committed at once', async () => {
     const sizes = Array.from({ length: 20 }, (_, index) => 100 + index);
     let most = 0;
@@ -325,6 +343,7 @@ describe('a store of more blobs than one survey lists', () => {
       { ...noLimit, maxSize: count },
       observer,
     );
+    evictor.counted();
     return { evictor, blobs, surveys: () => surveys };
   }
 
