@@ -32,13 +32,19 @@ it('a process without a file left to open says so, survives, and serves again on
   // Over a connection that is kept: there will be no other.
   expect(await baleen.metric('baleen_file_descriptors_exhausted')).toBe(0);
 
-  // Not idle, so that they do not give way: each has begun to ask for something.
-  const sockets = Array.from({ length: 64 }, () => openSocket(baleen.port));
+  // Not idle, so that they do not give way: each has begun to ask for something. More and more of
+  // them, for what the process itself closes meanwhile leaves room again.
+  const sockets: ReturnType<typeof openSocket>[] = [];
   resources.defer(() => sockets.forEach((socket) => socket.destroy()));
-  for (const socket of sockets) socket.write('GET /v2/ HTTP/1.1\r\n');
-  await baleen.process.until('has no file left to open', () =>
-    baleen.process.stdout.includes('no more files can be opened'),
-  );
+  const occupy = (): void => {
+    const socket = openSocket(baleen.port);
+    socket.write('GET /v2/ HTTP/1.1\r\n');
+    sockets.push(socket);
+  };
+  await baleen.process.until('has no file left to open', () => {
+    occupy();
+    return baleen.process.stdout.includes('no more files can be opened');
+  });
   expect(await baleen.metric('baleen_file_descriptors_exhausted')).toBe(1);
   // Some of these are closed, some fail; what matters is what comes after.
   await Promise.all(Array.from({ length: 20 }, () => pull(cold)));
