@@ -94,7 +94,8 @@ describe('what is done to the files of a running service', () => {
     await waitFor('the wrong file to be away', async () => {
       return (await quarantined(baleen)).length === 1;
     });
-    expect(await get(url)).toMatchObject({ complete: true, digest: large.digest });
+    // It has its new name before it loses the old one.
+    await waitFor('the right blob', async () => (await get(url)).digest === large.digest);
     await waitFor('the right file', async () => (await stat(path)).size === 40 * MiB);
     answer.resume();
     await new Promise<void>((resolve) => void answer.once('close', resolve));
