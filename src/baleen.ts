@@ -7,6 +7,7 @@ import { exitCodes } from './cli/context.ts';
 import { watchDescriptors } from './service/descriptor-watch.ts';
 import { createRemotes } from './service/create-remotes.ts';
 import { LiveUpstreams } from './service/live-upstreams.ts';
+import { Hosted } from './service/hosted.ts';
 import { Logging } from './service/logging.ts';
 import { Maintenance } from './service/maintenance.ts';
 import {
@@ -31,6 +32,7 @@ import { readVersion } from './cli/version.ts';
 import type { Config } from './config/config.ts';
 import { formatListen } from './config/listen.ts';
 import { createApp } from './http/app.ts';
+import { eitherContent } from './http/content.ts';
 import { createOperationsApp } from './http/operations.ts';
 import { BufferPool } from './lib/buffer-pool.ts';
 import { Downloads } from './registry/downloads.ts';
@@ -118,6 +120,7 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
   const cache = new ManifestCache(store, health, storage.manifest_cache);
   const fetcher = new ManifestFetcher({ catalog, cache, observer, signal });
   const manifests = new ManifestService({ catalog, cache, fetcher, observer, signal });
+  const hosted = await Hosted.open({ config, pool, metrics, logger, signal });
   metrics.store.observe(() => ({
     bytes: store.usage.bytes,
     blobs: store.usage.blobs,
@@ -129,10 +132,15 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
 
   const app = createApp({
     table,
-    manifests,
-    blobs: new BlobService({ catalog, store, downloads, health, observer, signal }),
-    tags: new TagListService(catalog, signal),
-    referrers: new ReferrerListService(catalog, manifests, signal),
+    content: eitherContent(
+      {
+        manifests,
+        blobs: new BlobService({ catalog, store, downloads, health, observer, signal }),
+        tags: new TagListService(catalog, signal),
+        referrers: new ReferrerListService(catalog, manifests, signal),
+      },
+      hosted.content,
+    ),
     listRepositories: (only) => listRepositories(catalog, table.defaultUpstream, only),
     observer: createHttpObserver(metrics, logger, logging),
   });
@@ -208,6 +216,7 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
   store.evictor.stop();
   await downloads.stop();
   await maintained;
+  await hosted.close();
   await store.close();
   await upstreams.close();
   await catalog.close();

@@ -2,7 +2,17 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize, relative } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 
-const below = ['http', 'registry', 'store', 'catalog', 'upstream', 'oci', 'lib'];
+const below = [
+  'http',
+  'hosted',
+  'access',
+  'registry',
+  'store',
+  'catalog',
+  'upstream',
+  'oci',
+  'lib',
+];
 
 /** What each room of the house may import, besides itself. Against this direction nothing goes. */
 const allowed: Readonly<Record<string, readonly string[]>> = {
@@ -12,9 +22,11 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   catalog: ['oci', 'lib'],
   store: ['oci', 'lib'],
   registry: ['store', 'catalog', 'upstream', 'oci', 'lib'],
-  http: ['registry', 'store', 'catalog', 'upstream', 'oci', 'lib'],
+  access: ['oci', 'lib'],
+  hosted: ['registry', 'store', 'catalog', 'oci', 'lib'],
+  http: ['hosted', 'access', 'registry', 'store', 'catalog', 'upstream', 'oci', 'lib'],
   config: ['oci', 'lib'],
-  telemetry: ['http', 'registry', 'store', 'catalog', 'upstream', 'oci', 'lib'],
+  telemetry: ['http', 'hosted', 'access', 'registry', 'store', 'catalog', 'upstream', 'oci', 'lib'],
   service: [...below, 'config', 'telemetry'],
   cli: [...below, 'config', 'telemetry', 'service'],
 };

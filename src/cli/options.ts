@@ -10,12 +10,14 @@ interface GlobalOptions {
   readonly listen?: string;
   readonly data?: string;
   readonly logLevel?: string;
+  readonly hosted?: string;
 }
 
 /** Which setting an option overrides. */
 const settings = {
   listen: { path: ['server', 'listen'], source: '--listen' },
   data: { path: ['storage', 'directory'], source: '--data' },
+  hosted: { path: ['hosted', 'repositories'], source: '--hosted' },
   logLevel: { path: ['log', 'level'], source: '--log-level' },
 } as const;
 
@@ -28,6 +30,7 @@ export function addGlobalOptions(program: Command): Command {
     )
     .option('--listen <address>', 'serve the registry here, such as 127.0.0.1:5000 or :5000')
     .option('--data <directory>', 'keep images here')
+    .option('--hosted <globs>', "host repositories of such names, to push to, such as '*'")
     .addOption(
       new Option('--log-level <level>', 'log what is at least this grave').choices(logLevels),
     );
@@ -41,7 +44,8 @@ export function configFor(command: Command, { env, tty }: CommandContext): Confi
   const options = command.optsWithGlobals<GlobalOptions>();
   const overrides = Object.entries(settings).flatMap(([name, setting]): Override[] => {
     const value = options[name as keyof typeof settings];
-    return value === undefined ? [] : [{ ...setting, value }];
+    if (value === undefined) return [];
+    return [{ ...setting, value: name === 'hosted' ? value.split(',') : value }];
   });
   return loadConfig({ file: options.config, env, overrides, tty });
 }

@@ -15,6 +15,7 @@ export interface Config {
   readonly upstreams: Readonly<Record<string, UpstreamConfig>>;
   /** A key of `upstreams`; undefined where it is `none`. */
   readonly default_upstream: string | undefined;
+  readonly hosted: HostedConfig;
   /** No upstream is ever called. Already folded into every upstream's own `offline`. */
   readonly offline: boolean;
   readonly log: LogConfig;
@@ -81,6 +82,12 @@ export interface StorageConfig {
   readonly scrub: { readonly interval: number; readonly rate: number };
   /** Bytes of wrong files that are kept for a look; the oldest goes first. */
   readonly quarantine_size: number;
+}
+
+/** The repositories that live here: what is pushed. */
+export interface HostedConfig {
+  /** Globs of repository names; none where nothing is hosted. */
+  readonly repositories: readonly string[];
 }
 
 export interface RedisConfig {

@@ -17,6 +17,7 @@ import {
   url,
   type Kind,
 } from './scalars.ts';
+import { hostedSchema } from './hosted-schema.ts';
 import { upstreamName, upstreamSchema } from './upstream-schema.ts';
 import { wellKnownUpstreams } from './well-known.ts';
 
@@ -107,6 +108,7 @@ export const configSchema = z.strictObject({
     .string({ error: 'expected the name of an upstream, or none' })
     .optional()
     .meta({ kind: 'upstream_or_none' satisfies Kind }),
+  hosted: hostedSchema.prefault({}),
   offline: flag().prefault(false),
   log: log.prefault({}),
 });

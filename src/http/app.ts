@@ -1,23 +1,20 @@
 import express, { type Express, type Request, type RequestHandler } from 'express';
-import type { BlobService } from '../registry/get-blob.ts';
-import type { ManifestService } from '../registry/get-manifest.ts';
-import type { ReferrerListService } from '../registry/list-referrers.ts';
-import type { TagListService } from '../registry/list-tags.ts';
-import type { RouteTable } from '../registry/resolve-route.ts';
+import type { Route, RouteTable } from '../registry/resolve-route.ts';
 import { getBase, getWelcome } from './base.ts';
 import { getBlob } from './blobs.ts';
+import type { Content } from './content.ts';
 import { errorHandler, notFound } from './error-handler.ts';
 import { getCatalog, getReferrers, getTags } from './lists.ts';
 import { getManifest } from './manifests.ts';
 import type { HttpObserver } from './observer.ts';
+import { Doors, type Guard } from './registry-request.ts';
 import { RequestContext, requestId, type ContextResponse } from './request-context.ts';
 
 export interface AppOptions {
   readonly table: RouteTable;
-  readonly manifests: ManifestService;
-  readonly blobs: BlobService;
-  readonly tags: TagListService;
-  readonly referrers: ReferrerListService;
+  readonly content: Content<Route>;
+  /** Left out where everybody may do everything. */
+  readonly guard?: Guard | undefined;
   /** Names what is cached; limited to one upstream where one is given. */
   readonly listRepositories: (only: string | undefined) => Promise<string[]>;
   readonly observer: HttpObserver;
@@ -25,19 +22,20 @@ export interface AppOptions {
 
 /** The registry API. `get` serves HEAD too. */
 export function createApp(options: AppOptions): Express {
-  const { table, observer } = options;
+  const { table, content, observer } = options;
+  const doors = new Doors(table, options.guard);
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
   app.enable('case sensitive routing');
   app.use(begin(table, observer));
   // What is asked for most comes first: every route in front costs each request a match.
-  app.get('/v2/*name/manifests/:reference', getManifest(table, options.manifests));
-  app.get('/v2/*name/blobs/:digest', getBlob(options));
+  app.get('/v2/*name/manifests/:reference', getManifest(doors, content.manifests));
+  app.get('/v2/*name/blobs/:digest', getBlob(doors, content.blobs));
   app.get('/v2', getBase);
-  app.get('/v2/_catalog', getCatalog(table, options.listRepositories));
-  app.get('/v2/*name/tags/list', getTags(table, options.tags));
-  app.get('/v2/*name/referrers/:digest', getReferrers(table, options.referrers));
+  app.get('/v2/_catalog', getCatalog(doors, options.listRepositories));
+  app.get('/v2/*name/tags/list', getTags(doors, content.tags));
+  app.get('/v2/*name/referrers/:digest', getReferrers(doors, content.referrers));
   app.get('/', getWelcome);
   app.use(notFound);
   app.use(errorHandler(observer));

@@ -3,19 +3,14 @@ import type { Request, RequestHandler } from 'express';
 import { decideRange } from '../oci/byte-range.ts';
 import { parseDigest, type Digest } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
-import type { BlobService } from '../registry/get-blob.ts';
-import type { Route, RouteTable } from '../registry/resolve-route.ts';
+import type { Route } from '../registry/resolve-route.ts';
 import type { BlobReader } from '../store/blob-reader.ts';
+import type { Content } from './content.ts';
 import { commonHeaders, isNotModified } from './headers.ts';
 import { multipart } from './multipart.ts';
-import { parameterOf, routeOf } from './registry-request.ts';
+import { parameterOf, type Doors } from './registry-request.ts';
 import type { ContextResponse, RequestContext } from './request-context.ts';
 import { sendContent, type Segment } from './send-content.ts';
-
-export interface BlobHandlerOptions {
-  readonly table: RouteTable;
-  readonly blobs: BlobService;
-}
 
 /** What is answered: status, headers and the parts of the body. */
 interface Plan {
@@ -25,7 +20,7 @@ interface Plan {
 }
 
 /** `GET` and `HEAD /v2/<name>/blobs/<digest>` (distribution specification, "Pulling blobs"). */
-export function getBlob({ table, blobs }: BlobHandlerOptions): RequestHandler {
+export function getBlob(doors: Doors, blobs: Content<Route>['blobs']): RequestHandler {
   const head = async (request: Request, context: RequestContext, route: Route, digest: Digest) => {
     const { size, outcome } = await blobs.stat(route, digest);
     context.outcome = outcome;
@@ -37,7 +32,7 @@ export function getBlob({ table, blobs }: BlobHandlerOptions): RequestHandler {
   return async (request, response) => {
     const { context } = (response as unknown as ContextResponse).locals;
     context.reference = parameterOf(request, 'digest');
-    const route = routeOf(request, context, table);
+    const route = doors.enter(request, context, 'pull');
     const digest = parseDigest(context.reference);
     if (request.method === 'HEAD') {
       response.writeHead(200, await head(request, context, route, digest)).end();
@@ -55,7 +50,7 @@ export function getBlob({ table, blobs }: BlobHandlerOptions): RequestHandler {
     response.writeHead(plan.status, { ...commonHeaders(request, context), ...plan.headers });
     const failure = await send(response, reader, plan.segments, context);
     if (failure === undefined) return;
-    blobs.contentFailed(digest, reader, failure);
+    blobs.contentFailed(route, digest, reader, failure);
     throw failure;
   };
 }

@@ -2,19 +2,18 @@ import type { Request, RequestHandler, Response } from 'express';
 import { parseDigest } from '../oci/digest.ts';
 import { mediaTypes } from '../oci/media-type.ts';
 import { cutPage, parsePageSize } from '../oci/page.ts';
-import type { ReferrerListService } from '../registry/list-referrers.ts';
-import type { RouteTable } from '../registry/resolve-route.ts';
-import type { TagListService } from '../registry/list-tags.ts';
+import type { Route } from '../registry/resolve-route.ts';
+import type { Content } from './content.ts';
 import { commonHeaders } from './headers.ts';
-import { parameterOf, queryOf, routeOf } from './registry-request.ts';
+import { parameterOf, queryOf, type Doors } from './registry-request.ts';
 import type { ContextResponse } from './request-context.ts';
 
 /** `GET /v2/<name>/tags/list?n=&last=` (distribution specification, "Listing Tags"). */
-export function getTags(table: RouteTable, tags: TagListService): RequestHandler {
+export function getTags(doors: Doors, tags: Content<Route>['tags']): RequestHandler {
   return async (request, response) => {
     const { context } = (response as unknown as ContextResponse).locals;
     const n = parsePageSize(queryOf(request, 'n'));
-    const route = routeOf(request, context, table);
+    const route = doors.enter(request, context, 'pull');
     const answer = await tags.list(route);
     context.outcome = answer.outcome;
     const page = cutPage(answer.tags, n, queryOf(request, 'last'));
@@ -25,7 +24,7 @@ export function getTags(table: RouteTable, tags: TagListService): RequestHandler
 
 /** `GET /v2/_catalog?n=&last=`: what is cached, named as a client would ask for it (CNCF distribution). */
 export function getCatalog(
-  table: RouteTable,
+  { table }: Doors,
   list: (only: string | undefined) => Promise<string[]>,
 ): RequestHandler {
   return async (request, response) => {
@@ -39,11 +38,11 @@ export function getCatalog(
 }
 
 /** `GET /v2/<name>/referrers/<digest>?artifactType=` (distribution specification, "Listing Referrers"). */
-export function getReferrers(table: RouteTable, referrers: ReferrerListService): RequestHandler {
+export function getReferrers(doors: Doors, referrers: Content<Route>['referrers']): RequestHandler {
   return async (request, response) => {
     const { context } = (response as unknown as ContextResponse).locals;
     context.reference = parameterOf(request, 'digest');
-    const route = routeOf(request, context, table);
+    const route = doors.enter(request, context, 'pull');
     const answer = await referrers.list(route, parseDigest(context.reference));
     context.outcome = answer.outcome;
     const wanted = queryOf(request, 'artifactType');

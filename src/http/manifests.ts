@@ -1,10 +1,10 @@
 import type { Request, RequestHandler } from 'express';
 import { parseReference } from '../oci/reference.ts';
-import type { ManifestService } from '../registry/get-manifest.ts';
-import type { RouteTable } from '../registry/resolve-route.ts';
+import type { Route } from '../registry/resolve-route.ts';
+import type { Content } from './content.ts';
 import { endTogether } from './end-together.ts';
 import { commonHeaders, isNotModified } from './headers.ts';
-import { parameterOf, routeOf } from './registry-request.ts';
+import { parameterOf, type Doors } from './registry-request.ts';
 import type { ContextResponse } from './request-context.ts';
 
 /**
@@ -12,11 +12,11 @@ import type { ContextResponse } from './request-context.ts';
  * manifests"). The whole body in one write; a `Range`, as containerd sends with everything, may
  * be ignored and is.
  */
-export function getManifest(table: RouteTable, manifests: ManifestService): RequestHandler {
+export function getManifest(doors: Doors, manifests: Content<Route>['manifests']): RequestHandler {
   return async (request: Request, response) => {
     const { context } = (response as unknown as ContextResponse).locals;
     context.reference = parameterOf(request, 'reference');
-    const route = routeOf(request, context, table);
+    const route = doors.enter(request, context, 'pull');
     const answer = await manifests.get(route, parseReference(context.reference));
     context.outcome = answer.outcome;
     const etag = `"${answer.digest}"`;

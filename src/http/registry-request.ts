@@ -1,17 +1,44 @@
 import type { Request } from 'express';
+import type { Action } from '../access/action.ts';
 import type { Route, RouteTable } from '../registry/resolve-route.ts';
 import type { RequestContext } from './request-context.ts';
 
-/** Finds the route of a request below `/v2/<name>/…`, and notes it for the log. */
-export function routeOf(request: Request, context: RequestContext, table: RouteTable): Route {
-  // A wildcard parameter comes as its decoded components; `%2F` may hide inside one, so what is
-  // validated is the joined name.
-  const wildcard: unknown = request.params['name'];
-  const path = Array.isArray(wildcard) ? wildcard.join('/') : String(wildcard);
-  const name = context.pathPrefix === undefined ? path : `${context.pathPrefix}/${path}`;
-  const route = table.resolve({ name, ns: queryOf(request, 'ns'), host: request.headers.host });
-  context.route = route;
-  return route;
+/** Decides who may do what. */
+export interface Guard {
+  /**
+   * Lets a request pass. Whoever makes it is known by then.
+   * @throws RegistryError UNAUTHORIZED, DENIED
+   */
+  admit(context: RequestContext, route: Route, action: Action): void;
+}
+
+/** Every door of the registry API: where a request leads, and whether it may go there. */
+export class Doors {
+  readonly table: RouteTable;
+  readonly #guard: Guard | undefined;
+
+  /** @param guard left out where everybody may do everything */
+  constructor(table: RouteTable, guard?: Guard) {
+    this.table = table;
+    this.#guard = guard;
+  }
+
+  /**
+   * Finds the route of a request below `/v2/<name>/…`, notes it for the log, and lets it pass.
+   * @throws RegistryError as {@link RouteTable.resolve} and {@link Guard.admit}
+   */
+  enter(request: Request, context: RequestContext, action: Action): Route {
+    // A wildcard parameter comes as its decoded components; `%2F` may hide inside one, so what is
+    // validated is the joined name.
+    const wildcard: unknown = request.params['name'];
+    const path = Array.isArray(wildcard) ? wildcard.join('/') : String(wildcard);
+    const name = context.pathPrefix === undefined ? path : `${context.pathPrefix}/${path}`;
+    const { host } = request.headers;
+    const route = this.table.resolve({ name, ns: queryOf(request, 'ns'), host });
+    context.route = route;
+    this.#guard?.admit(context, route, action);
+    return route;
+  }
 }
 
 /** A path parameter that is no wildcard. */

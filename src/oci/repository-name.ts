@@ -9,6 +9,9 @@ export type RepositoryName = string & { readonly __brand: 'RepositoryName' };
  */
 export type QualifiedName = string & { readonly __brand: 'QualifiedName' };
 
+/** What stands in place of an upstream for repositories that are hosted here; no upstream's name may start with `_`. */
+export const hostedUpstream = '_hosted';
+
 /** Distribution specification, "Pulling manifests": `<name>`. */
 const shape = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
 

@@ -1,12 +1,16 @@
 import type { Catalog } from '../catalog/catalog.ts';
 import { isRegistryError, RegistryError } from '../oci/errors.ts';
-import type { Route } from './resolve-route.ts';
+import type { ProxiedRoute } from './resolve-route.ts';
 
 /**
  * Fails at once where the upstream lately said that there is no such thing.
  * @param what `manifests/<reference>` or `blobs/<digest>`
  */
-export async function refuseIfAbsent(catalog: Catalog, route: Route, what: string): Promise<void> {
+export async function refuseIfAbsent(
+  catalog: Catalog,
+  route: ProxiedRoute,
+  what: string,
+): Promise<void> {
   if (!(await catalog.absent(route.key, what))) return;
   const code = what.startsWith('blobs/') ? 'BLOB_UNKNOWN' : 'MANIFEST_UNKNOWN';
   throw new RegistryError(code, `${route.remote.name} lately answered that this is not there`, {
@@ -17,7 +21,7 @@ export async function refuseIfAbsent(catalog: Catalog, route: Route, what: strin
 /** Remembers an upstream's "there is no such thing" for its short time; any other failure passes. */
 export async function noteAbsence(
   catalog: Catalog,
-  route: Route,
+  route: ProxiedRoute,
   what: string,
   error: unknown,
 ): Promise<void> {

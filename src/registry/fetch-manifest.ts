@@ -7,11 +7,11 @@ import { isDigestReference, type Reference, type Tag } from '../oci/reference.ts
 import type { FetchedManifest } from '../upstream/upstream.ts';
 import { blobClaims, claims } from './claims.ts';
 import type { ManifestCache, StoredManifest } from './manifest-cache.ts';
-import type { Route } from './resolve-route.ts';
+import type { ProxiedRoute } from './resolve-route.ts';
 
 /** Told of what could not be kept, so that it is fetched again next time. */
 export interface FetchObserver {
-  notStored(route: Route, reference: Reference, error: unknown): void;
+  notStored(route: ProxiedRoute, reference: Reference, error: unknown): void;
 }
 
 export interface ManifestFetcherOptions {
@@ -41,7 +41,10 @@ export class ManifestFetcher {
    * @throws RegistryError as the upstream's fetchManifest, or UPSTREAM_INVALID for what is no
    *   manifest or has another digest
    */
-  async fetch(route: Route, reference: Reference): Promise<FetchResult & { joined: boolean }> {
+  async fetch(
+    route: ProxiedRoute,
+    reference: Reference,
+  ): Promise<FetchResult & { joined: boolean }> {
     const key = `${route.key}@${reference}`;
     const joined = this.#running.has(key);
     const result = await this.#running.run(key, () => this.#fetch(route, reference));
@@ -50,7 +53,7 @@ export class ManifestFetcher {
 
   /** Records that a tag names this digest as of now. */
   async putTag(
-    route: Route,
+    route: ProxiedRoute,
     tag: Tag,
     { digest, mediaType, size }: Pick<TagRecord, 'digest' | 'mediaType' | 'size'>,
   ): Promise<TagRecord> {
@@ -60,17 +63,17 @@ export class ManifestFetcher {
   }
 
   /** Records that a manifest belongs to a repository, as its upstream has said. */
-  async link(route: Route, member: Member): Promise<void> {
+  async link(route: ProxiedRoute, member: Member): Promise<void> {
     const { catalog } = this.#options;
     await this.#keep(route, member.digest, () => catalog.link(route.key, 'manifests', [member]));
   }
 
   /** Forgets a tag that the upstream no longer has. */
-  async deleteTag(route: Route, tag: Tag): Promise<void> {
+  async deleteTag(route: ProxiedRoute, tag: Tag): Promise<void> {
     await this.#keep(route, tag, () => this.#options.catalog.deleteTag(route.key, tag));
   }
 
-  async #fetch(route: Route, reference: Reference): Promise<FetchResult> {
+  async #fetch(route: ProxiedRoute, reference: Reference): Promise<FetchResult> {
     const { upstream } = route.remote;
     const { signal } = this.#options;
     const fetched = await upstream.fetchManifest(route.repository, reference, signal);
@@ -98,7 +101,11 @@ export class ManifestFetcher {
   }
 
   /** A disk that refuses costs the next request a fetch, never this one its answer. */
-  async #keep(route: Route, reference: Reference, work: () => Promise<void>): Promise<boolean> {
+  async #keep(
+    route: ProxiedRoute,
+    reference: Reference,
+    work: () => Promise<void>,
+  ): Promise<boolean> {
     try {
       await work();
       return true;

@@ -11,7 +11,7 @@ import type { Downloads } from './downloads.ts';
 import { cannotBeAsked } from './freshness.ts';
 import { withheld } from './growing-blob.ts';
 import { hit, type Outcome } from './outcome.ts';
-import type { Route } from './resolve-route.ts';
+import type { ProxiedRoute } from './resolve-route.ts';
 import { StoredBlobs } from './stored-blobs.ts';
 
 /** A blob that can be read, perhaps while it still arrives. Close the reader. */
@@ -29,7 +29,7 @@ export interface BlobFacts {
 
 /** Told of what could not be kept, so that it has to be asked for again. */
 export interface BlobObserver {
-  notStored(route: Route, reference: Digest, error: unknown): void;
+  notStored(route: ProxiedRoute, reference: Digest, error: unknown): void;
 }
 
 export interface BlobServiceOptions {
@@ -65,7 +65,7 @@ export class BlobService {
    * Opens a blob of a repository.
    * @throws RegistryError BLOB_UNKNOWN, or the upstream's failure
    */
-  async open(route: Route, digest: Digest): Promise<BlobAnswer> {
+  async open(route: ProxiedRoute, digest: Digest): Promise<BlobAnswer> {
     const { catalog, downloads } = this.#options;
     let member = await catalog.linked(route.key, 'blobs', digest);
     if (member === undefined) await refuseIfAbsent(catalog, route, `blobs/${digest}`);
@@ -113,7 +113,7 @@ export class BlobService {
    * What HEAD answers. Starts no download.
    * @throws RegistryError BLOB_UNKNOWN, or the upstream's failure
    */
-  async stat(route: Route, digest: Digest): Promise<BlobFacts> {
+  async stat(route: ProxiedRoute, digest: Digest): Promise<BlobFacts> {
     const { catalog, downloads } = this.#options;
     const running = downloads.running(digest);
     const arriving = running?.blob.size;
@@ -137,7 +137,7 @@ export class BlobService {
   }
 
   /** Hears that an answer broke since its content failed. */
-  contentFailed(digest: Digest, reader: BlobReader, error: Error): void {
+  contentFailed(_route: ProxiedRoute, digest: Digest, reader: BlobReader, error: Error): void {
     this.#stored.contentFailed(digest, reader, error);
   }
 
@@ -145,7 +145,11 @@ export class BlobService {
    * Reads along with a download, from the moment at which it can be answered. Undefined where it
    * failed for reasons of the other repository that it was started for.
    */
-  async #follow(download: Download, route: Route, digest: Digest): Promise<BlobReader | undefined> {
+  async #follow(
+    download: Download,
+    route: ProxiedRoute,
+    digest: Digest,
+  ): Promise<BlobReader | undefined> {
     // Taken before the first wait: it keeps the spool open.
     const reader = download.blob.reader();
     try {
@@ -165,7 +169,7 @@ export class BlobService {
    * Asks the repository's upstream whether it holds the blob, and remembers that it does.
    * @param claim what stands in while the upstream cannot be asked
    */
-  async #confirm(route: Route, digest: Digest, claim: Member | undefined): Promise<Member> {
+  async #confirm(route: ProxiedRoute, digest: Digest, claim: Member | undefined): Promise<Member> {
     try {
       const { upstream } = route.remote;
       const { size } = await upstream.statBlob(route.repository, digest, this.#options.signal);
@@ -179,7 +183,7 @@ export class BlobService {
     }
   }
 
-  async #link(route: Route, digest: Digest, size: number | undefined): Promise<Member> {
+  async #link(route: ProxiedRoute, digest: Digest, size: number | undefined): Promise<Member> {
     const { catalog } = this.#options;
     const known = await catalog.linked(route.key, 'blobs', digest);
     const mediaType = known?.mediaType ?? unknownType;
@@ -196,7 +200,7 @@ export class BlobService {
    * An upstream that hides what is private behind 401 or 403 means, for a blob, that it is not there
    * for us. Where our own credential cannot be had it has said nothing.
    */
-  async #explain(route: Route, digest: Digest, error: unknown): Promise<unknown> {
+  async #explain(route: ProxiedRoute, digest: Digest, error: unknown): Promise<unknown> {
     await noteAbsence(this.#options.catalog, route, `blobs/${digest}`, error);
     if (!isRegistryError(error, 'UPSTREAM_DENIED') || isCredentialFault(error)) return error;
     const { upstreamStatus } = error;
@@ -208,7 +212,7 @@ export class BlobService {
 }
 
 /** Whether a download was started through this route's own repository. */
-function isSourceOf({ source }: Download, route: Route): boolean {
+function isSourceOf({ source }: Download, route: ProxiedRoute): boolean {
   return source.upstream === route.remote.upstream && source.repository === route.repository;
 }
 

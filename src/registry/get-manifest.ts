@@ -8,7 +8,7 @@ import { CheckPatience } from './check-patience.ts';
 import { cannotBeAsked, freshFor, onFailedCheck, sparedFor } from './freshness.ts';
 import type { ManifestCache, StoredManifest } from './manifest-cache.ts';
 import { hit, type Outcome } from './outcome.ts';
-import type { Route } from './resolve-route.ts';
+import type { ProxiedRoute } from './resolve-route.ts';
 import type { ManifestFetcher } from './fetch-manifest.ts';
 
 /** A manifest to be answered, whole. */
@@ -19,7 +19,7 @@ export interface ManifestAnswer extends StoredManifest {
 /** Told of what an operator should hear about. */
 export interface ManifestObserver {
   /** A tag is served although its upstream failed. */
-  servedStale(route: Route, tag: Tag, error: RegistryError): void;
+  servedStale(route: ProxiedRoute, tag: Tag, error: RegistryError): void;
 }
 
 export interface ManifestServiceOptions {
@@ -50,14 +50,14 @@ export class ManifestService {
    * Finds a manifest of a repository.
    * @throws RegistryError MANIFEST_UNKNOWN, or the upstream's failure
    */
-  get(route: Route, reference: Reference): Promise<ManifestAnswer> {
+  get(route: ProxiedRoute, reference: Reference): Promise<ManifestAnswer> {
     return isDigestReference(reference)
       ? this.#byDigest(route, reference)
       : this.#byTag(route, reference);
   }
 
   /** A cached digest needs no upstream, ever. */
-  async #byDigest(route: Route, digest: Digest): Promise<ManifestAnswer> {
+  async #byDigest(route: ProxiedRoute, digest: Digest): Promise<ManifestAnswer> {
     const { catalog, cache, fetcher } = this.#options;
     const member = await catalog.linked(route.key, 'manifests', digest);
     if (member !== undefined) {
@@ -76,7 +76,7 @@ export class ManifestService {
    * What is stored because of another repository, and an index of this one names it too. A digest
    * is not a permission: the upstream has the word, and the index stands in while it has none.
    */
-  async #confirmed(route: Route, stored: StoredManifest): Promise<ManifestAnswer> {
+  async #confirmed(route: ProxiedRoute, stored: StoredManifest): Promise<ManifestAnswer> {
     const { catalog, fetcher, signal } = this.#options;
     const { digest, mediaType, bytes } = stored;
     const started = performance.now();
@@ -91,7 +91,7 @@ export class ManifestService {
     return answer(stored, { kind: 'revalidated', upstreamMs: performance.now() - started });
   }
 
-  async #byTag(route: Route, tag: Tag): Promise<ManifestAnswer> {
+  async #byTag(route: ProxiedRoute, tag: Tag): Promise<ManifestAnswer> {
     const { catalog, fetcher } = this.#options;
     const record = await catalog.tag(route.key, tag);
     const { policy } = route.remote;
@@ -116,7 +116,11 @@ export class ManifestService {
   }
 
   /** Answers a tag that has to be checked; undefined where it is gone and has to be asked for anew. */
-  async #checked(route: Route, tag: Tag, record: TagRecord): Promise<ManifestAnswer | undefined> {
+  async #checked(
+    route: ProxiedRoute,
+    tag: Tag,
+    record: TagRecord,
+  ): Promise<ManifestAnswer | undefined> {
     const { policy } = route.remote;
     const started = performance.now();
     const running = this.#checks.run(`${route.key}:${tag}`, () => this.#check(route, tag, record));
@@ -157,7 +161,7 @@ export class ManifestService {
    * One HEAD: free of Docker Hub's quota, which a conditional GET is not. Where the tag has moved
    * the new manifest is fetched by its digest, so that a tag moving again in between does no harm.
    */
-  async #check(route: Route, tag: Tag, record: TagRecord): Promise<Check> {
+  async #check(route: ProxiedRoute, tag: Tag, record: TagRecord): Promise<Check> {
     const { fetcher, signal } = this.#options;
     try {
       const { upstream } = route.remote;
@@ -179,7 +183,7 @@ export class ManifestService {
 
   /** Only the tag's own 404 means that it is gone: the digest may have been replaced meanwhile. */
   async #fetchNamed(
-    route: Route,
+    route: ProxiedRoute,
     tag: Tag,
     digest: Digest | undefined,
   ): ReturnType<ManifestFetcher['fetch']> {
@@ -195,7 +199,7 @@ export class ManifestService {
 
   /** The manifest that a tag's record names; fetched again where it is no longer stored. */
   async #ofRecord(
-    route: Route,
+    route: ProxiedRoute,
     tag: Tag,
     record: TagRecord,
     outcome: Outcome,
@@ -210,7 +214,7 @@ export class ManifestService {
   }
 
   async #fetch(
-    route: Route,
+    route: ProxiedRoute,
     reference: Reference,
     fetch: () => ReturnType<ManifestFetcher['fetch']>,
   ): Promise<ManifestAnswer> {

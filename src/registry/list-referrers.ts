@@ -9,7 +9,7 @@ import { referrersTag } from '../oci/reference.ts';
 import { freshFor, isUpstreamFailure } from './freshness.ts';
 import type { ManifestService } from './get-manifest.ts';
 import { hit, type Outcome } from './outcome.ts';
-import type { Route } from './resolve-route.ts';
+import type { ProxiedRoute } from './resolve-route.ts';
 
 /** The referrers of a subject, unfiltered. */
 export interface ReferrersAnswer {
@@ -35,7 +35,7 @@ export class ReferrerListService {
   }
 
   /** @throws RegistryError the upstream's failure, where nothing is cached; an unknown subject has no referrers */
-  async list(route: Route, subject: Digest): Promise<ReferrersAnswer> {
+  async list(route: ProxiedRoute, subject: Digest): Promise<ReferrersAnswer> {
     const key = `referrers-${subject.replace(':', '-')}`;
     const known = readListing(await this.#catalog.listing(route.key, key));
     const ttl = route.remote.policy.tagTtl(referrersTag(subject));
@@ -59,7 +59,7 @@ export class ReferrerListService {
   }
 
   async #fetch(
-    route: Route,
+    route: ProxiedRoute,
     subject: Digest,
     key: string,
     isOnRecord: boolean,
@@ -84,7 +84,7 @@ export class ReferrerListService {
     return value;
   }
 
-  async #byTag(route: Route, subject: Digest): Promise<readonly Descriptor[]> {
+  async #byTag(route: ProxiedRoute, subject: Digest): Promise<readonly Descriptor[]> {
     try {
       const { bytes, mediaType } = await this.#manifests.get(route, referrersTag(subject));
       return parseManifest(bytes, mediaType).manifests;

@@ -3,7 +3,7 @@ import { SingleFlight } from '../lib/single-flight.ts';
 import { isTag, type Tag } from '../oci/reference.ts';
 import { freshFor, isUpstreamFailure } from './freshness.ts';
 import { hit, type Outcome } from './outcome.ts';
-import type { Route } from './resolve-route.ts';
+import type { ProxiedRoute } from './resolve-route.ts';
 
 /** A tag list, complete and in ASCII order; pages are cut from it. */
 export interface TagsAnswer {
@@ -29,7 +29,7 @@ export class TagListService {
   }
 
   /** @throws RegistryError NAME_UNKNOWN, or the upstream's failure where nothing is cached */
-  async list(route: Route): Promise<TagsAnswer> {
+  async list(route: ProxiedRoute): Promise<TagsAnswer> {
     const known = readListing(await this.#catalog.listing(route.key, listingKey));
     const ttl = route.remote.policy.tagTtl('latest' as Tag);
     if (known !== undefined && freshFor(known.fetchedAt, ttl, Date.now()) > 0) {
@@ -48,7 +48,7 @@ export class TagListService {
     }
   }
 
-  async #fetch(route: Route): Promise<Listing<readonly string[]>> {
+  async #fetch(route: ProxiedRoute): Promise<Listing<readonly string[]>> {
     const { upstream } = route.remote;
     const value = sorted(await upstream.listTags(route.repository, this.#signal));
     const listing = { value, fetchedAt: Date.now() };

@@ -1,19 +1,28 @@
 import { RegistryError } from '../oci/errors.ts';
-import { parseRepositoryName, qualify } from '../oci/repository-name.ts';
+import { hostedUpstream, parseRepositoryName, qualify } from '../oci/repository-name.ts';
 import type { QualifiedName, RepositoryName } from '../oci/repository-name.ts';
 import type { Remote } from './remote.ts';
 
-/** What in the request told the upstream; in the order in which it is asked. */
-export type RouteVia = 'ns' | 'prefix' | 'host' | 'default';
-
-/** Where a request's repository lives. */
-export interface Route {
-  readonly via: RouteVia;
+/** A repository of a registry elsewhere, which is cached here. */
+export interface ProxiedRoute {
+  /** What in the request told the upstream; in the order in which it is asked. */
+  readonly via: 'ns' | 'prefix' | 'host' | 'default';
   readonly remote: Remote;
   readonly repository: RepositoryName;
   /** The canonical key: one for all aliases of a registry. */
   readonly key: QualifiedName;
 }
+
+/** A repository that lives here and nowhere else: what is in it was pushed. */
+export interface HostedRoute {
+  readonly via: 'hosted';
+  readonly repository: RepositoryName;
+  /** `_hosted/<repository>`. */
+  readonly key: QualifiedName;
+}
+
+/** Where a request's repository lives. */
+export type Route = ProxiedRoute | HostedRoute;
 
 /** What a request says about its repository. */
 export interface RouteRequest {
@@ -33,21 +42,35 @@ export interface RouteTableEntry {
   readonly hosts: readonly string[];
 }
 
+/** Which names are hosted, by the configuration's patterns. */
+export type HostedNames = (name: string) => boolean;
+
 /**
- * The closed world: a request reaches an upstream of this table or none. Decided by the
- * configuration alone, without I/O.
+ * The closed world: a request reaches an upstream of this table, or what is hosted here, or
+ * nothing. Decided by the configuration alone, without I/O, so that a push can never shadow what an
+ * upstream has: `ns`, an upstream's name in front and its host always mean the upstream.
  */
 export class RouteTable {
   #byName!: ReadonlyMap<string, Remote>;
   #byHost!: ReadonlyMap<string, Remote>;
   #default: Remote | undefined;
+  #isHosted: HostedNames | undefined;
 
-  constructor(entries: readonly RouteTableEntry[], defaultUpstream: string | undefined) {
-    this.replace(entries, defaultUpstream);
+  constructor(
+    entries: readonly RouteTableEntry[],
+    defaultUpstream: string | undefined,
+    isHosted?: HostedNames,
+  ) {
+    this.replace(entries, defaultUpstream, isHosted);
   }
 
-  /** Puts other upstreams in the place of all there are. Routes that were found go on as they are. */
-  replace(entries: readonly RouteTableEntry[], defaultUpstream: string | undefined): void {
+  /** Puts others in the place of all there are. Routes that were found go on as they are. */
+  replace(
+    entries: readonly RouteTableEntry[],
+    defaultUpstream: string | undefined,
+    isHosted?: HostedNames,
+  ): void {
+    this.#isHosted = isHosted;
     const byName = new Map<string, Remote>();
     const byHost = new Map<string, Remote>();
     for (const { remote, aliases, hosts } of entries) {
@@ -74,7 +97,12 @@ export class RouteTable {
    * @throws RegistryError NAME_INVALID, NAME_UNKNOWN (no such upstream), DENIED (by the globs)
    */
   resolve(request: RouteRequest): Route {
-    const { remote, via, rest } = this.#choose(request);
+    const chosen = this.#choose(request);
+    if (chosen === 'hosted') {
+      const repository = parseRepositoryName(request.name);
+      return { via: 'hosted', repository, key: qualify(hostedUpstream, repository) };
+    }
+    const { remote, via, rest } = chosen;
     const repository = parseRepositoryName(withLibrary(remote.name, rest));
     if (!remote.permits(repository)) {
       throw new RegistryError('DENIED', `${remote.name}/${repository} is not allowed here`);
@@ -93,7 +121,7 @@ export class RouteTable {
     return remote;
   }
 
-  #choose({ name, ns, host }: RouteRequest): { remote: Remote; via: RouteVia; rest: string } {
+  #choose({ name, ns, host }: RouteRequest): Choice | 'hosted' {
     const slash = name.indexOf('/');
     const prefixed = slash < 0 ? undefined : this.#byName.get(name.slice(0, slash));
     const stripped = name.slice(slash + 1);
@@ -103,13 +131,28 @@ export class RouteTable {
       return { remote, via: 'ns', rest: prefixed === remote ? stripped : name };
     }
     if (prefixed !== undefined) return { remote: prefixed, via: 'prefix', rest: stripped };
-    const hosted = host === undefined ? undefined : this.#byHost.get(host.toLowerCase());
-    if (hosted !== undefined) return { remote: hosted, via: 'host', rest: name };
+    const mapped = host === undefined ? undefined : this.#byHost.get(host.toLowerCase());
+    if (mapped !== undefined) return { remote: mapped, via: 'host', rest: name };
+    if (this.#isHosted !== undefined && !this.#isOfficial(name) && this.#isHosted(name)) {
+      return 'hosted';
+    }
     if (this.#default !== undefined) return { remote: this.#default, via: 'default', rest: name };
     throw new RegistryError('NAME_UNKNOWN', 'the name says no upstream, and there is no default', {
       detail: { name: name.slice(0, 300) },
     });
   }
+
+  /** What dockerd asks its mirror for where a user says `alpine`: never hosted, whatever the patterns. */
+  #isOfficial(name: string): boolean {
+    return this.#default?.name === 'docker.io' && name.startsWith('library/');
+  }
+}
+
+interface Choice {
+  readonly remote: Remote;
+  readonly via: ProxiedRoute['via'];
+  /** The name without the upstream's. */
+  readonly rest: string;
 }
 
 /** Docker Hub's official images: `alpine` is `library/alpine` (distribution's reference package). */

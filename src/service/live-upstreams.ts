@@ -5,6 +5,7 @@ import type { Config, UpstreamConfig } from '../config/config.ts';
 import { RouteTable, type RouteTableEntry } from '../registry/resolve-route.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { UpstreamStatus } from '../upstream/upstream-status.ts';
+import { hostedNames } from './hosted-names.ts';
 import type { Reloadable } from './reload.ts';
 import { upstreamIdentity } from './upstream-identity.ts';
 
@@ -48,7 +49,11 @@ export class LiveUpstreams implements Reloadable {
     this.#options = options;
     this.#held = new Map();
     this.#held = this.#build(config);
-    this.table = new RouteTable(entriesOf(this.#held), config.default_upstream);
+    this.table = new RouteTable(
+      entriesOf(this.#held),
+      config.default_upstream,
+      hostedNames(config),
+    );
   }
 
   /** @throws where a `ca` cannot be read, or holds no certificate */
@@ -57,7 +62,7 @@ export class LiveUpstreams implements Reloadable {
     return () => {
       const before = upstreamsOf(this.#held);
       this.#held = held;
-      this.table.replace(entriesOf(held), next.default_upstream);
+      this.table.replace(entriesOf(held), next.default_upstream, hostedNames(next));
       const kept = upstreamsOf(held);
       for (const upstream of before) if (!kept.has(upstream)) void this.#retire(upstream);
     };

@@ -5,8 +5,7 @@ import type { Config } from '../config/config.ts';
 import type { OperationsApi } from '../http/operations-api.ts';
 import type { Digest } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
-import { Pace } from '../lib/pace.ts';
-import { BlobHealth } from '../registry/blob-health.ts';
+import type { BlobHealth } from '../registry/blob-health.ts';
 import { pinImages, unpinImages, type PinReport } from '../registry/pin-images.ts';
 import { purge, type PurgeReport } from '../registry/purge.ts';
 import type { UpstreamNames } from '../registry/image-target.ts';
@@ -15,13 +14,13 @@ import { Verification } from '../registry/verify.ts';
 import type { DiskBlobStore } from '../store/disk-blob-store.ts';
 import type { Layout } from '../store/layout.ts';
 import { leftoverAge, removeLeftovers } from '../store/leftovers.ts';
-import { Quarantine } from '../store/quarantine.ts';
+import type { Quarantine } from '../store/quarantine.ts';
 import { Scrub } from '../store/scrub.ts';
-import { verifyBlob } from '../store/verification.ts';
-import { createWithdraw, type Withdraw } from '../store/withdraw.ts';
+import type { Withdraw } from '../store/withdraw.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { createScrubObserver, createWithdrawObserver } from '../telemetry/repair-observers.ts';
+import { createCare } from './care.ts';
 import { imagesOf, purgeParameters } from './purge-parameters.ts';
 import { verifyParameters } from './verify-parameters.ts';
 
@@ -54,25 +53,12 @@ export class Maintenance {
   constructor(options: MaintenanceOptions) {
     const { config, layout, store, forget, metrics, logger, signal } = options;
     this.#options = options;
-    this.#quarantine = new Quarantine({
-      layout,
-      limit: config.storage.quarantine_size,
-      remove: (digest) => store.delete(digest),
-    });
-    this.withdraw = createWithdraw({
-      quarantine: this.#quarantine,
-      forget,
-      observer: createWithdrawObserver(metrics, logger),
-    });
-    this.health = new BlobHealth({
-      withdraw: this.withdraw,
-      verify: (digest) =>
-        verifyBlob(layout.blob(digest), digest, {
-          pace: new Pace(Infinity),
-          onBytes: () => undefined,
-          signal,
-        }),
-    });
+    const limit = config.storage.quarantine_size;
+    const observer = createWithdrawObserver(metrics, logger);
+    const care = createCare({ layout, limit, store, forget, observer, signal });
+    this.#quarantine = care.quarantine;
+    this.withdraw = care.withdraw;
+    this.health = care.health;
   }
 
   /** What the operations API does. */

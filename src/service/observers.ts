@@ -2,7 +2,7 @@ import type { HttpObserver } from '../http/observer.ts';
 import type { OperationsObserver } from '../http/operations-api.ts';
 import type { RegistryError } from '../oci/errors.ts';
 import type { Download } from '../registry/download.ts';
-import type { Route } from '../registry/resolve-route.ts';
+import type { ProxiedRoute } from '../registry/resolve-route.ts';
 import type { AccessLog } from '../telemetry/access-log.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -25,7 +25,7 @@ export function createHttpObserver(
   return {
     requestEnded({ context, method, path, status, remote, userAgent, durationMs }) {
       const { route, outcome, error, bytes, complete } = context;
-      const upstream = route?.remote.name;
+      const upstream = route?.via === 'hosted' ? undefined : route?.remote.name;
       metrics.requestAnswered({
         route: route?.via,
         upstream,
@@ -110,8 +110,8 @@ export function createDoorObserver(metrics: ServiceMetrics, logger: Logger): Doo
 export interface RegistryEvents {
   downloadEnded(download: Download): void;
   received(download: Download, bytes: number): void;
-  servedStale(route: Route, reference: string, error: RegistryError): void;
-  notStored(route: Route, reference: string, error: unknown): void;
+  servedStale(route: ProxiedRoute, reference: string, error: RegistryError): void;
+  notStored(route: ProxiedRoute, reference: string, error: unknown): void;
 }
 
 /** Counts and logs what goes on between requests. */

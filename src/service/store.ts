@@ -15,6 +15,14 @@ export function evictionPolicy({ storage }: Config): EvictionPolicy {
   };
 }
 
+/** For what was pushed: it is nowhere else. */
+export const keepsEverything: EvictionPolicy = {
+  maxSize: undefined,
+  highWatermark: 1,
+  lowWatermark: 1,
+  unusedTtl: undefined,
+};
+
 /**
  * The store of a data directory, for a command that works on it while no Baleen runs: nothing is
  * cleared away, so that one which runs unnoticed is not disturbed.

@@ -6,7 +6,7 @@ import { splitDigest, type Digest } from '../oci/digest.ts';
  * later layout can stand beside this one.
  */
 export class Layout {
-  /** `<data>/v1`. */
+  /** `<data>/v1`, or `<data>/v1/hosted` for what was pushed. */
   readonly root: string;
   readonly blobs: string;
   readonly spool: string;
@@ -14,8 +14,12 @@ export class Layout {
   /** Files on their way to their name, by rename: emptied at every start. */
   readonly temporary: string;
 
-  constructor(dataDirectory: string) {
-    this.root = join(dataDirectory, 'v1');
+  /**
+   * @param part what was pushed has a tree of its own, in the same form: nothing that lets go of
+   *   what is cached ever comes near it, and it can be backed up alone
+   */
+  constructor(dataDirectory: string, part: 'cached' | 'hosted' = 'cached') {
+    this.root = join(dataDirectory, 'v1', part === 'cached' ? '' : part);
     this.blobs = join(this.root, 'blobs');
     this.spool = join(this.root, 'spool');
     this.repositories = join(this.root, 'repositories');

@@ -78,3 +78,40 @@ describe('a route', () => {
     expect(() => where(name)).toThrow(expect.objectContaining({ code: 'NAME_INVALID' }));
   });
 });
+
+describe('a name that is hosted', () => {
+  const hosting = new RouteTable(entries, 'docker.io', () => true);
+  const whereHosted = (name: string, ns?: string, host?: string): string => {
+    const { via, key } = hosting.resolve({ name, ns, host });
+    return `${via} ${key}`;
+  };
+
+  it.each([
+    ['myapp', 'hosted _hosted/myapp'],
+    ['local/my/app', 'hosted _hosted/local/my/app'],
+    ['not-configured.example/app', 'hosted _hosted/not-configured.example/app'],
+  ])('%s lives here', (name, expected) => {
+    expect(whereHosted(name)).toBe(expected);
+  });
+
+  it.each([
+    ['library/alpine', undefined, undefined, 'default docker.io/library/alpine'],
+    ['myapp', 'docker.io', undefined, 'ns docker.io/library/myapp'],
+    ['local/app', 'ghcr.io', undefined, 'ns ghcr.io/local/app'],
+    ['ghcr.io/local/app', undefined, undefined, 'prefix ghcr.io/local/app'],
+    ['local/app', undefined, 'hub.mirror.local:5000', 'host docker.io/local/app'],
+  ])('%s with ns %s and host %s never shadows an upstream', (name, ns, host, expected) => {
+    expect(whereHosted(name, ns, host)).toBe(expected);
+  });
+
+  it('may be called library/ where that means nothing', () => {
+    const alone = new RouteTable([], undefined, () => true);
+    expect(alone.resolve({ name: 'library/app' }).key).toBe('_hosted/library/app');
+  });
+
+  it.each(['../app', 'UPPER', 'a//b', '_hosted/app', 'a/../b'])('is never %s', (name) => {
+    expect(() => hosting.resolve({ name })).toThrow(
+      expect.objectContaining({ code: 'NAME_INVALID' }),
+    );
+  });
+});

@@ -13,6 +13,7 @@ import type { Upstream } from '../../src/upstream/upstream.ts';
 import { testCertificate, rotatedCertificate } from '../upstream/tls-fixture.ts';
 import { testResources } from '../support/resources.ts';
 import { tempDir } from '../support/temp-dir.ts';
+import { proxied } from '../support/scaffold.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const resources = testResources();
@@ -132,7 +133,7 @@ describe('upstreams that are configured anew', () => {
     const live = liveUpstreams(configOf(before, 'default_upstream: a.example'));
     live.prepare(configOf(before, 'default_upstream: b.example'))();
     expect(live.table.defaultUpstream).toBe('b.example');
-    expect(live.table.resolve({ name: 'x/y' }).remote.name).toBe('b.example');
+    expect(proxied(live.table.resolve({ name: 'x/y' })).remote.name).toBe('b.example');
   });
 
   it('change nothing where one of them cannot be had', () => {

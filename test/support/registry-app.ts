@@ -1,9 +1,11 @@
 import { createApp } from '../../src/http/app.ts';
 import type { RequestSummary } from '../../src/http/observer.ts';
+import { eitherContent, type Content } from '../../src/http/content.ts';
 import { HttpServer } from '../../src/http/server.ts';
 import { ReferrerListService } from '../../src/registry/list-referrers.ts';
 import { listRepositories } from '../../src/registry/list-repositories.ts';
 import { TagListService } from '../../src/registry/list-tags.ts';
+import type { HostedRoute } from '../../src/registry/resolve-route.ts';
 import type { FreshnessPolicy } from '../../src/registry/remote.ts';
 import { createScaffold } from './scaffold.ts';
 
@@ -18,10 +20,15 @@ export async function startRegistryApp(policy: Partial<FreshnessPolicy> = {}) {
   const failed: unknown[] = [];
   const app = createApp({
     table,
-    manifests,
-    blobs,
-    tags: new TagListService(catalog, signal),
-    referrers: new ReferrerListService(catalog, manifests, signal),
+    content: eitherContent(
+      {
+        manifests,
+        blobs,
+        tags: new TagListService(catalog, signal),
+        referrers: new ReferrerListService(catalog, manifests, signal),
+      },
+      nothingHosted,
+    ),
     listRepositories: (only) => listRepositories(catalog, 'docker.io', only),
     observer: {
       requestEnded: (summary) => void ended.push(summary),
@@ -52,3 +59,15 @@ export async function startRegistryApp(policy: Partial<FreshnessPolicy> = {}) {
     },
   };
 }
+
+/** No route leads there. */
+const unreachable = (): never => {
+  throw new Error('nothing is hosted');
+};
+
+const nothingHosted: Content<HostedRoute> = {
+  manifests: { get: unreachable },
+  blobs: { open: unreachable, stat: unreachable, contentFailed: unreachable },
+  tags: { list: unreachable },
+  referrers: { list: unreachable },
+};

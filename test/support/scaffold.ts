@@ -9,7 +9,7 @@ import { ManifestService } from '../../src/registry/get-manifest.ts';
 import { ManifestCache } from '../../src/registry/manifest-cache.ts';
 import type { FreshnessPolicy, Remote } from '../../src/registry/remote.ts';
 import { BlobHealth } from '../../src/registry/blob-health.ts';
-import { RouteTable, type Route } from '../../src/registry/resolve-route.ts';
+import { RouteTable, type ProxiedRoute, type Route } from '../../src/registry/resolve-route.ts';
 import { BufferPool } from '../../src/lib/buffer-pool.ts';
 import { Pace as Throttle } from '../../src/lib/pace.ts';
 import type { BlobReader, Pace, Piece } from '../../src/store/blob-reader.ts';
@@ -107,7 +107,7 @@ export async function createScaffold(overrides: Partial<FreshnessPolicy> = {}) {
     withdrawn,
     cache,
     observer,
-    route: (name: string) => table.resolve({ name }),
+    route: (name: string): ProxiedRoute => proxied(table.resolve({ name })),
     async dispose() {
       await downloads.stop();
       await catalog.close();
@@ -148,4 +148,10 @@ export function nextPiece(
     });
     if (piece !== undefined) resolve(piece);
   });
+}
+
+/** The route, which has to lead to an upstream. */
+export function proxied(route: Route): ProxiedRoute {
+  if (route.via === 'hosted') throw new Error(`${route.key} is hosted`);
+  return route;
 }

@@ -1,0 +1,23 @@
+import type { Catalog } from '../catalog/catalog.ts';
+import { RegistryError } from '../oci/errors.ts';
+import type { TagsAnswer } from '../registry/list-tags.ts';
+import { hit } from '../registry/outcome.ts';
+import type { HostedRoute } from '../registry/resolve-route.ts';
+
+/** The tags of repositories that live here. */
+export class HostedTags {
+  readonly #catalog: Catalog;
+
+  constructor(catalog: Catalog) {
+    this.#catalog = catalog;
+  }
+
+  /** @throws RegistryError NAME_UNKNOWN: nothing was ever pushed there, or all of it deleted */
+  async list({ key }: HostedRoute): Promise<TagsAnswer> {
+    const tags = await this.#catalog.tags(key);
+    if (tags.length === 0 && !(await this.#catalog.repositories()).includes(key)) {
+      throw new RegistryError('NAME_UNKNOWN');
+    }
+    return { tags, outcome: hit };
+  }
+}

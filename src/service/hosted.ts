@@ -1,0 +1,84 @@
+import { createCatalog } from '../catalog/create-catalog.ts';
+import type { KeyvCatalog } from '../catalog/keyv-catalog.ts';
+import type { Config } from '../config/config.ts';
+import { HostedBlobs } from '../hosted/hosted-blobs.ts';
+import { HostedManifests } from '../hosted/hosted-manifests.ts';
+import { HostedReferrers } from '../hosted/hosted-referrers.ts';
+import { HostedTags } from '../hosted/hosted-tags.ts';
+import type { Content } from '../http/content.ts';
+import type { BufferPool } from '../lib/buffer-pool.ts';
+import { ManifestCache } from '../registry/manifest-cache.ts';
+import type { HostedRoute } from '../registry/resolve-route.ts';
+import { DiskBlobStore } from '../store/disk-blob-store.ts';
+import { Layout } from '../store/layout.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { createCatalogObserver, createStoreObserver } from '../telemetry/observers.ts';
+import { createWithdrawObserver } from '../telemetry/repair-observers.ts';
+import { createCare } from './care.ts';
+import { keepsEverything } from './store.ts';
+
+export interface HostedOptions {
+  readonly config: Config;
+  /** Memory for what is sent. */
+  readonly pool: BufferPool;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  /** Ends what goes on for clients, at shutdown. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * The registry of what is pushed: a store and a record of its own, which no eviction, purge or
+ * Redis ever touches.
+ */
+export class Hosted {
+  readonly content: Content<HostedRoute>;
+  readonly #store: DiskBlobStore;
+  readonly #catalog: KeyvCatalog;
+
+  private constructor(
+    options: HostedOptions,
+    layout: Layout,
+    store: DiskBlobStore,
+    catalog: KeyvCatalog,
+  ) {
+    const { config, metrics, logger, signal } = options;
+    const { manifest_cache, quarantine_size } = config.storage;
+    this.#store = store;
+    this.#catalog = catalog;
+    const { health } = createCare({
+      layout,
+      store,
+      limit: quarantine_size,
+      forget: (digest) => cache.forget(digest),
+      observer: createWithdrawObserver(metrics, logger),
+      signal,
+    });
+    const cache = new ManifestCache(store, health, manifest_cache);
+    this.content = {
+      manifests: new HostedManifests({ catalog, cache }),
+      blobs: new HostedBlobs({ catalog, store, health }),
+      tags: new HostedTags(catalog),
+      referrers: new HostedReferrers(),
+    };
+  }
+
+  /** @throws the file system's error where the directory cannot be used */
+  static async open(options: HostedOptions): Promise<Hosted> {
+    const { config, pool, metrics, logger } = options;
+    const layout = new Layout(config.storage.directory, 'hosted');
+    const observer = createStoreObserver(metrics.store, logger);
+    const store = await DiskBlobStore.open({ layout, pool, eviction: keepsEverything, observer });
+    const catalog = await createCatalog({
+      directory: layout.root,
+      observer: createCatalogObserver(metrics, logger),
+    });
+    return new Hosted(options, layout, store, catalog);
+  }
+
+  async close(): Promise<void> {
+    await this.#store.close();
+    await this.#catalog.close();
+  }
+}
