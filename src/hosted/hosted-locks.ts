@@ -1,0 +1,31 @@
+import { Serial } from '../lib/serial.ts';
+import type { Digest } from '../oci/digest.ts';
+
+/**
+ * Keeps changes of what is hosted from crossing each other. Readers need none of this: every file is
+ * put in place at once.
+ *
+ * Whoever needs both takes the repository first and the blobs inside: never the other way round, and
+ * never a second repository inside the first.
+ */
+export class HostedLocks {
+  readonly #repositories = new Serial();
+  readonly #blobs = new Serial();
+
+  /**
+   * Runs what changes a repository's manifests, tags, referrers and memberships, or relies on them to
+   * stay as they are.
+   * @param key the route's: `_hosted/<name>`
+   */
+  withRepository<T>(key: string, work: () => Promise<T>): Promise<T> {
+    return this.#repositories.run([key], work);
+  }
+
+  /**
+   * Runs what links content into a repository, from the look at the store to the membership on disk,
+   * or what deletes content that no membership names any more. Manifests count as blobs here.
+   */
+  withBlobs<T>(digests: readonly Digest[], work: () => Promise<T>): Promise<T> {
+    return this.#blobs.run(digests, work);
+  }
+}
