@@ -23,8 +23,10 @@ const maxRanges = 64;
  * is longer than the content for unsatisfiable, where section 14.1.2 means the whole by it.
  *
  * Ends past the content's are clamped, as regctl needs when it resumes. A header that cannot be
- * read, or that asks for overlapping parts, is ignored. Several parts of which some lie past the
- * end are never a 416 while one is left: podman gives up on that.
+ * read, or that asks for overlapping parts, is ignored. A part that ends before it begins selects
+ * nothing: alone it is a 416, which RFC 9110 allows and the OCI conformance program demands.
+ * Several parts of which some lie past the end are never a 416 while one is left: podman gives up
+ * on that.
  * @param size bytes of the whole
  */
 export function decideRange(header: string | undefined, size: number): RangeDecision {
@@ -42,15 +44,14 @@ export function decideRange(header: string | undefined, size: number): RangeDeci
   return ranges.length > maxRanges || overlap(ranges) ? full : { kind: 'partial', ranges };
 }
 
-/** `a-b`, `a-` or `-n`, clamped; empty (start behind end) where it lies past the content. */
+/** `a-b`, `a-` or `-n`, clamped; empty (start behind end) where it selects no byte. */
 function parsePart(part: string, size: number): ByteRange | undefined {
   const [, first, last] = /^(\d{0,15})-(\d{0,15})$/.exec(part) ?? [];
   if (first === undefined || last === undefined || (first === '' && last === '')) return undefined;
   if (first === '') return { start: Math.max(0, size - Number(last)), end: size - 1 };
   const start = Number(first);
   if (last === '') return { start, end: size - 1 };
-  const end = Number(last);
-  return start <= end ? { start, end: Math.min(end, size - 1) } : undefined;
+  return { start, end: Math.min(Number(last), size - 1) };
 }
 
 function overlap(ranges: readonly ByteRange[]): boolean {
