@@ -88,6 +88,23 @@ export interface StorageConfig {
 export interface HostedConfig {
   /** Globs of repository names; none where nothing is hosted. */
   readonly repositories: readonly string[];
+  /** Whether clients may delete tags, manifests and blobs. */
+  readonly delete: boolean;
+  readonly rules: readonly HostedRuleConfig[];
+}
+
+/** What holds for the tags that it names; of several rules that name a tag, all hold. */
+export interface HostedRuleConfig {
+  /** Globs of repository names. */
+  readonly repositories: readonly string[];
+  /** Globs of tags. */
+  readonly tags: readonly string[];
+  /** A tag, once pushed, never names anything else, and cannot be deleted. */
+  readonly immutable: boolean;
+  /** So many of the tags of a repository that were pushed last are kept. */
+  readonly keep_last?: number | undefined;
+  /** Tags pushed less than this ago are kept. */
+  readonly keep_for?: number | undefined;
 }
 
 export interface RedisConfig {

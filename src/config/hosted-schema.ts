@@ -1,7 +1,24 @@
 import { z } from 'zod';
-import { glob } from './scalars.ts';
+import { duration, flag, glob, integer } from './scalars.ts';
+
+/** One entry of `hosted.rules`. */
+const rule = z
+  .strictObject({
+    repositories: z.array(glob()).min(1, 'must not be empty: leave it out').prefault(['**']),
+    tags: z.array(glob()).min(1, 'must not be empty: leave it out').prefault(['*']),
+    immutable: flag().prefault(false),
+    keep_last: integer(1, 1_000_000).optional(),
+    keep_for: duration({ min: 1_000 }).optional(),
+  })
+  .refine(
+    ({ immutable, keep_last, keep_for }) =>
+      immutable || keep_last !== undefined || keep_for !== undefined,
+    { error: 'says nothing: give it immutable, keep_last or keep_for' },
+  );
 
 /** `hosted`: the repositories that live here. */
 export const hostedSchema = z.strictObject({
   repositories: z.array(glob()).prefault([]),
+  delete: flag().prefault(true),
+  rules: z.array(rule).prefault([]),
 });

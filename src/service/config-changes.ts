@@ -17,6 +17,7 @@ export interface ConfigChanges {
 const live = [
   'upstreams',
   'default_upstream',
+  'hosted.repositories',
   'offline',
   'log.level',
   'log.access',

@@ -91,6 +91,30 @@ upstreams:
     expect(config.upstreams['registry.example.com']?.url).toBe('https://registry.example.com');
   });
 
+  it('takes a rule without names as one for all repositories and tags', () => {
+    const { hosted } = load(`
+hosted:
+  repositories: ["local/**"]
+  rules:
+    - { repositories: ["local/app"], tags: ["v*"], immutable: true }
+    - { keep_last: 3, keep_for: 30d }
+`);
+    expect(hosted).toEqual({
+      repositories: ['local/**'],
+      delete: true,
+      rules: [
+        { repositories: ['local/app'], tags: ['v*'], immutable: true },
+        {
+          repositories: ['**'],
+          tags: ['*'],
+          immutable: false,
+          keep_last: 3,
+          keep_for: 2_592_000_000,
+        },
+      ],
+    });
+  });
+
   it('takes the pretty log on a terminal and JSON elsewhere, unless told', () => {
     expect(loadConfig({ env: {}, tty: true }).log.format).toBe('pretty');
     expect(loadConfig({ env: {}, tty: false }).log.format).toBe('json');
@@ -257,6 +281,26 @@ log: [5]
       'a timeout of zero',
       'upstreams: { a.b: { timeouts: { idle: 0 } } }',
       /timeouts\.idle: must be from 1ms to 1d$/,
+    ],
+    [
+      'a rule that says nothing',
+      'hosted: { rules: [{ tags: ["v*"] }] }',
+      /hosted\.rules\[0\]: says nothing: give it immutable, keep_last or keep_for$/,
+    ],
+    [
+      'an unknown key in a rule',
+      'hosted: { rules: [{ immutable: true }, { keep_lst: 5, immutable: true }] }',
+      /hosted\.rules\[1\]\.keep_lst: unknown key \(did you mean keep_last\?\)$/,
+    ],
+    [
+      'a rule for no tags',
+      'hosted: { rules: [{ tags: [], immutable: true }] }',
+      /hosted\.rules\[0\]\.tags: must not be empty/,
+    ],
+    [
+      'a rule that keeps nothing',
+      'hosted: { rules: [{ keep_last: 0 }] }',
+      /hosted\.rules\[0\]\.keep_last: expected a whole number from 1/,
     ],
   ])('refuses %s', (_name, text, fault) => {
     const found = faults(text);

@@ -45,8 +45,20 @@ const upstream = fc.record(
   { requiredKeys: [] },
 );
 
+const rule = fc.record(
+  {
+    repositories: fc.array(glob, { minLength: 1 }),
+    tags: fc.array(glob, { minLength: 1 }),
+    immutable: fc.constant(true),
+    keep_last: fc.integer({ min: 1, max: 1_000_000 }),
+    keep_for: fc.constantFrom('1s', '30d', '1h30m'),
+  },
+  { requiredKeys: ['immutable'] },
+);
+
 const anyConfig = fc.record(
   {
+    hosted: fc.record({ delete: fc.boolean(), rules: fc.array(rule) }, { requiredKeys: [] }),
     server: fc.record({ listen: fc.constantFrom('[::1]:7000', ':7001', 'localhost:7002') }),
     operations: fc.record({ listen: fc.constantFrom('off', '127.0.0.1:0') }),
     storage: fc.record({ max_size: size, spool_ttl: duration }, { requiredKeys: [] }),
