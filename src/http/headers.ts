@@ -11,13 +11,17 @@ export function commonHeaders(request: Request, context: RequestContext): Outgoi
     // What Docker's older clients look for on `GET /v2/`.
     'Docker-Distribution-Api-Version': 'registry/2.0',
   };
-  const { outcome, route } = context;
+  const { outcome, route, error } = context;
   if (outcome !== undefined) {
     headers['Cache-Status'] = cacheStatus(outcome);
     if (outcome.age !== undefined) headers['Age'] = String(outcome.age);
   }
   // Distribution specification, "Registry Proxying": an honoured `ns` is confirmed.
-  if (route?.via === 'ns') headers['OCI-Namespace'] = queryOf(request, 'ns') ?? route.remote.name;
+  // Who is refused does not learn whether there is such an upstream.
+  const isRefused = error?.code === 'UNAUTHORIZED' || error?.code === 'DENIED';
+  if (route?.via === 'ns' && !isRefused) {
+    headers['OCI-Namespace'] = queryOf(request, 'ns') ?? route.remote.name;
+  }
   return headers;
 }
 

@@ -97,6 +97,17 @@ export class RouteTable {
    * @throws RegistryError NAME_INVALID, NAME_UNKNOWN (no such upstream), DENIED (by the globs)
    */
   resolve(request: RouteRequest): Route {
+    const route = this.find(request);
+    assertAllowed(route);
+    return route;
+  }
+
+  /**
+   * As {@link resolve}, without the globs: for who has to know first whether the client may hear of
+   * them.
+   * @throws RegistryError NAME_INVALID, NAME_UNKNOWN (no such upstream)
+   */
+  find(request: RouteRequest): Route {
     const chosen = this.#choose(request);
     if (chosen === 'hosted') {
       const repository = parseRepositoryName(request.name);
@@ -104,10 +115,22 @@ export class RouteTable {
     }
     const { remote, via, rest } = chosen;
     const repository = parseRepositoryName(withLibrary(remote.name, rest));
-    if (!remote.permits(repository)) {
-      throw new RegistryError('DENIED', `${remote.name}/${repository} is not allowed here`);
-    }
     return { via, remote, repository, key: qualify(remote.name, repository) };
+  }
+
+  /**
+   * Every repository that a name may mean, whatever else a request says: by itself, by `ns` and by
+   * the host. A token is asked for with the name alone.
+   */
+  meanings(name: string): Route[] {
+    const ways = [undefined, ...new Set(this.#byName.values())];
+    return ways.flatMap((remote) => {
+      try {
+        return [this.find({ name, ns: remote?.name })];
+      } catch {
+        return [];
+      }
+    });
   }
 
   /** The upstream that a request without a repository (`GET /v2/_catalog`) is limited to, if any. */
@@ -146,6 +169,15 @@ export class RouteTable {
   #isOfficial(name: string): boolean {
     return this.#default?.name === 'docker.io' && name.startsWith('library/');
   }
+}
+
+/**
+ * Holds a route to the globs of its upstream.
+ * @throws RegistryError DENIED
+ */
+export function assertAllowed(route: Route): void {
+  if (route.via === 'hosted' || route.remote.permits(route.repository)) return;
+  throw new RegistryError('DENIED', `${route.remote.name}/${route.repository} is not allowed here`);
 }
 
 interface Choice {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Remote } from '../../src/registry/remote.ts';
-import { RouteTable } from '../../src/registry/resolve-route.ts';
+import { assertAllowed, RouteTable } from '../../src/registry/resolve-route.ts';
 import { FakeUpstream } from '../support/fake-upstream.ts';
 import { policy } from '../support/scaffold.ts';
 
@@ -59,6 +59,28 @@ describe('a route', () => {
 
   it('is denied by the operator before any upstream is asked', () => {
     expect(() => where('secret/app')).toThrow(expect.objectContaining({ status: 403 }));
+  });
+
+  it('is found in spite of the globs where it is to be known first who asks', () => {
+    const route = table.find({ name: 'secret/app' });
+    expect(route.key).toBe('docker.io/secret/app');
+    expect(() => assertAllowed(route)).toThrow(expect.objectContaining({ status: 403 }));
+  });
+
+  it.each([
+    ['alpine', ['docker.io/library/alpine', 'ghcr.io/alpine', 'registry.local:5000/alpine']],
+    [
+      'ghcr.io/org/app',
+      ['docker.io/ghcr.io/org/app', 'ghcr.io/org/app', 'registry.local:5000/ghcr.io/org/app'],
+    ],
+    [
+      'secret/app',
+      ['docker.io/secret/app', 'ghcr.io/secret/app', 'registry.local:5000/secret/app'],
+    ],
+    ['..', []],
+  ])('of %s may, by ns and host, be any of %j', (name, expected) => {
+    const keys = new Set(table.meanings(name).map(({ key }) => key));
+    expect([...keys].toSorted()).toEqual(expected);
   });
 
   it.each([
