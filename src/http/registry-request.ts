@@ -49,6 +49,8 @@ export class Doors {
     const wildcard: unknown = request.params['name'];
     const path = Array.isArray(wildcard) ? wildcard.join('/') : String(wildcard);
     const name = context.pathPrefix === undefined ? path : `${context.pathPrefix}/${path}`;
+    context.name = name;
+    context.action = action;
     const { host } = request.headers;
     const ns = queryOf(request, 'ns');
     let route: Route;

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Action } from '../access/action.ts';
+import { anonymous, type Caller } from '../access/caller.ts';
 import type { RegistryError } from '../oci/errors.ts';
 import type { Outcome } from '../registry/outcome.ts';
 import type { Route } from '../registry/resolve-route.ts';
@@ -11,6 +13,12 @@ export class RequestContext {
   readonly startedAt = performance.now();
   /** The upstream that the path's own prefix names, as in `/ghcr.io/v2/…`. */
   pathPrefix: string | undefined;
+  /** Who makes the request; `anonymous`, too, where there are no accounts. */
+  caller: Caller = anonymous;
+  /** The repository's name as the client writes it, prefix included. */
+  name: string | undefined;
+  /** What the request wants of its repository. */
+  action: Action | undefined;
   route: Route | undefined;
   reference: string | undefined;
   outcome: Outcome | undefined;
