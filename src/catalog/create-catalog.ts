@@ -17,6 +17,8 @@ export interface CatalogOptions {
   readonly directory: string;
   /** Left out: this process shares what it knows with nobody. */
   readonly redis?: SharedCatalogOptions | undefined;
+  /** What the record refuses is not known; false where absent. */
+  readonly onlyRecorded?: boolean | undefined;
   readonly observer: CatalogObserver;
 }
 
@@ -29,10 +31,10 @@ const startPatience = 500;
  * @throws RegistryError UNKNOWN where the URL of Redis is malformed
  */
 export async function createCatalog(options: CatalogOptions): Promise<KeyvCatalog> {
-  const { directory, redis, observer } = options;
+  const { directory, redis, onlyRecorded, observer } = options;
   const record = new CatalogRecord({ directory, observer });
   const memory = createMemory();
-  if (redis === undefined) return new KeyvCatalog({ record, memory, observer });
+  if (redis === undefined) return new KeyvCatalog({ record, onlyRecorded, memory, observer });
 
   const { keyPrefix = 'baleen', timeout = 100, url, password } = redis;
   const attempted = Promise.withResolvers<void>();
@@ -54,5 +56,5 @@ export async function createCatalog(options: CatalogOptions): Promise<KeyvCatalo
   clearTimeout(patience);
   if (!shared.up) observer.up(false);
   const disconnect = (): Promise<void> => connection.close();
-  return new KeyvCatalog({ record, memory, shared, observer, disconnect });
+  return new KeyvCatalog({ record, onlyRecorded, memory, shared, observer, disconnect });
 }

@@ -8,7 +8,8 @@
  *
  * Writes go to the record first, then to the memory, then to the shared cache; whether that last
  * one took it does not matter. Where the record refuses, the writer is told, and the others know it
- * all the same.
+ * all the same; unless only what is recorded counts, as for what was pushed, which nobody can be
+ * asked for again.
  */
 import type { Digest } from '../oci/digest.ts';
 import type { Tag } from '../oci/reference.ts';
@@ -16,6 +17,7 @@ import type { QualifiedName } from '../oci/repository-name.ts';
 import type { Catalog, Listing, Member, MemberKind, TagRecord } from './catalog.ts';
 import { Knowledge, type KnowledgeOptions, type Subject } from './knowledge.ts';
 import { rebuildShared } from './rebuild.ts';
+import type { Known } from './known.ts';
 import type { CatalogRecord } from './record.ts';
 import {
   absenceKey,
@@ -30,6 +32,8 @@ import {
 
 export interface KeyvCatalogOptions extends KnowledgeOptions {
   readonly record: CatalogRecord;
+  /** What the record refuses is not known, and the next writer writes it again; false where absent. */
+  readonly onlyRecorded?: boolean | undefined;
   /** Ends the connection of the shared cache. */
   readonly disconnect?: (() => Promise<void>) | undefined;
 }
@@ -44,10 +48,14 @@ const linkFreshness = 60_000;
 export class KeyvCatalog implements Catalog {
   readonly #record: CatalogRecord;
   readonly #knowledge: Knowledge;
+  readonly #onlyRecorded: boolean;
   readonly #disconnect: (() => Promise<void>) | undefined;
+  /** Keys whose last writing failed: what is in their files, if anything, may not be durable. */
+  readonly #unsure = new Set<string>();
 
-  constructor({ record, disconnect, ...knowledge }: KeyvCatalogOptions) {
+  constructor({ record, onlyRecorded = false, disconnect, ...knowledge }: KeyvCatalogOptions) {
     this.#record = record;
+    this.#onlyRecorded = onlyRecorded;
     this.#knowledge = new Knowledge(knowledge);
     this.#disconnect = disconnect;
   }
@@ -67,13 +75,11 @@ export class KeyvCatalog implements Catalog {
   async putTag(repository: QualifiedName, tag: Tag, record: TagRecord): Promise<void> {
     const subject = tagSubject(this.#place(repository), tag);
     await this.#knowledge.serially([subject.key], async () => {
-      try {
+      const write = async (): Promise<void> => {
         await this.#record.putTag(repository, tag, record);
         if (this.#knowledge.isShared) await this.#record.unmarkDeleted(repository, tag);
-      } finally {
-        // A disk that refuses does not make it less true: the next request need not ask again.
-        await this.#knowledge.tell(subject, { at: record.checkedAt, value: record });
-      }
+      };
+      await this.#put([[subject, { at: record.checkedAt, value: record }]], write);
     });
   }
 
@@ -110,15 +116,11 @@ export class KeyvCatalog implements Catalog {
       const news = await this.#allNews(repository, kind, unknown);
       if (news.length === 0) return;
       const at = Date.now();
-      try {
-        await this.#record.putMembers(repository, kind, news, at);
-      } finally {
-        const told = news.map((member) => {
-          const subject = memberSubject(this.#place(repository), kind, member.digest);
-          return this.#knowledge.tell(subject, { at, value: member });
-        });
-        await Promise.all(told);
-      }
+      const known = news.map((member): [Subject<Member>, Known<Member>] => [
+        memberSubject(this.#place(repository), kind, member.digest),
+        { at, value: member },
+      ]);
+      await this.#put(known, () => this.#record.putMembers(repository, kind, news, at));
     });
   }
 
@@ -206,6 +208,33 @@ export class KeyvCatalog implements Catalog {
     await this.#disconnect?.();
   }
 
+  /** Writes to the record, then tells. */
+  async #put<V>(
+    known: readonly (readonly [Subject<V>, Known<V>])[],
+    write: () => Promise<void>,
+  ): Promise<void> {
+    const tell = (): Promise<unknown> =>
+      Promise.all(known.map(([subject, value]) => this.#knowledge.tell(subject, value)));
+    const keys = known.map(([{ key }]) => key);
+    try {
+      await write();
+    } catch (error) {
+      // Elsewhere, a disk that refuses does not make it less true: nobody need ask again.
+      if (this.#onlyRecorded) await this.#distrust(keys);
+      else await tell();
+      throw error;
+    }
+    for (const key of keys) this.#unsure.delete(key);
+    await tell();
+  }
+
+  async #distrust(keys: readonly string[]): Promise<void> {
+    for (const key of keys) {
+      this.#unsure.add(key);
+      await this.#knowledge.forget(key);
+    }
+  }
+
   async #allNews(
     repository: QualifiedName,
     kind: MemberKind,
@@ -228,7 +257,7 @@ export class KeyvCatalog implements Catalog {
     if (known !== undefined && claimed) return undefined;
     const size = member.size ?? known?.size;
     const isKnown = known?.mediaType === mediaType && known.size === size && !known.claimed;
-    if (isKnown) return undefined;
+    if (isKnown && !this.#unsure.has(key)) return undefined;
     return {
       digest,
       mediaType,

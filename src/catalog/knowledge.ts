@@ -95,6 +95,11 @@ export class Knowledge {
     return this.#share(subject.key, known, keeping);
   }
 
+  /** Lets go of what is in memory: the record is asked next. To be called serially. */
+  async forget(key: string): Promise<void> {
+    await this.#memory.delete(key);
+  }
+
   /**
    * Puts what is on record into the shared cache where that has nothing, or something older. The
    * memory has no part in it.

@@ -6,6 +6,7 @@ import type { Config } from '../config/config.ts';
 import { removeFile } from '../lib/atomic-file.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { UpstreamNames } from '../registry/image-target.ts';
+import { fileId, type FileId } from '../store/file-id.ts';
 import { Layout } from '../store/layout.ts';
 import { Quarantine } from '../store/quarantine.ts';
 import { fileSize } from '../store/verification.ts';
@@ -57,7 +58,10 @@ export async function openWorkbench(
     const size = await sizeOf(digest);
     return size === undefined || size > limit ? undefined : readFile(layout.blob(digest));
   };
-  const remove = (digest: Digest): Promise<boolean> => removeFile(layout.blob(digest));
+  const remove = async (digest: Digest, only?: FileId): Promise<boolean> => {
+    const path = layout.blob(digest);
+    return (only === undefined || (await fileId(path)) === only) && removeFile(path);
+  };
   const quarantine = new Quarantine({ layout, limit, remove });
   const withdraw = createWithdraw({
     quarantine,

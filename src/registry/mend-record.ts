@@ -20,7 +20,8 @@ export async function mendRecord(
   if (kind !== 'manifests' && kind !== 'blobs') return;
   const known = await catalog.linked(repository, kind, place.digest);
   if (known === undefined) return;
-  // What is there replaces no claim, and a claim nothing: it has to go first.
-  await catalog.unlink(repository, kind, [place.digest]);
+  // A claim replaces nothing that is there: it has to go first. Nothing else may, not for a moment:
+  // without its record, what was pushed is lost.
+  if (known.claimed) await catalog.unlink(repository, kind, [place.digest]);
   await catalog.link(repository, kind, [{ ...known, size }]);
 }

@@ -29,7 +29,11 @@ export interface Care {
 
 export function createCare(options: CareOptions): Care {
   const { layout, store, limit, forget, observer, signal } = options;
-  const quarantine = new Quarantine({ layout, limit, remove: (digest) => store.delete(digest) });
+  const quarantine = new Quarantine({
+    layout,
+    limit,
+    remove: (digest, only) => store.delete(digest, only),
+  });
   const withdraw = createWithdraw({ quarantine, forget, observer });
   const verify = (digest: Digest): ReturnType<typeof verifyBlob> =>
     verifyBlob(layout.blob(digest), digest, {

@@ -72,6 +72,7 @@ export class Hosted {
     const store = await DiskBlobStore.open({ layout, pool, eviction: keepsEverything, observer });
     const catalog = await createCatalog({
       directory: layout.root,
+      onlyRecorded: true,
       observer: createCatalogObserver(metrics, logger),
     });
     return new Hosted(options, layout, store, catalog);

@@ -1,6 +1,7 @@
 import type { Digest } from '../oci/digest.ts';
 import type { BlobReader } from './blob-reader.ts';
 import type { BlobWriter } from './blob-writer.ts';
+import type { FileId } from './file-id.ts';
 
 /**
  * Content-addressed blobs, manifests included. What is here was verified before it became
@@ -22,6 +23,9 @@ export interface BlobStore {
   create(digest: Digest, signal: AbortSignal): Promise<BlobWriter>;
   /** Notes that a blob was of use, as one that is answered from memory is. Costs no disk. */
   used(digest: Digest): void;
-  /** Whether there was one. Readers that have it open keep it. */
-  delete(digest: Digest): Promise<boolean>;
+  /**
+   * Whether there was one. Readers that have it open keep it.
+   * @param only the file that is to go, where that is known: another one in its place stays
+   */
+  delete(digest: Digest, only?: FileId): Promise<boolean>;
 }

@@ -1,6 +1,7 @@
+import type { Stats } from 'node:fs';
 import { mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isMissing, writeFileAtomic } from '../lib/atomic-file.ts';
+import { isMissing, moveIntoPlace, writeFileAtomic } from '../lib/atomic-file.ts';
 import type { BufferPool } from '../lib/buffer-pool.ts';
 import type { Digest } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
@@ -12,6 +13,7 @@ import type { BlobWriter } from './blob-writer.ts';
 import { DiskHealth, diskStateOf } from './disk-health.ts';
 import type { EvictionPolicy } from './eviction.ts';
 import { Evictor, type Evictable } from './evictor.ts';
+import { fileIdOf, type FileId } from './file-id.ts';
 import { LastUse } from './last-use.ts';
 import type { Layout } from './layout.ts';
 import { leftoverAge, removeLeftovers } from './leftovers.ts';
@@ -65,9 +67,11 @@ export class DiskBlobStore implements BlobStore, Evictable {
    */
   static async open(options: DiskBlobStoreOptions): Promise<DiskBlobStore> {
     const { layout } = options;
-    for (const folder of [layout.temporary, layout.blobs, layout.spool, layout.repositories]) {
+    for (const folder of [layout.temporary, layout.blobs, layout.repositories]) {
       await mkdir(folder, { recursive: true });
     }
+    // Nothing is downloaded into what was pushed.
+    if (layout.part === 'cached') await mkdir(layout.spool, { recursive: true });
     await removeLeftovers(layout, Date.now() - leftoverAge);
     const store = new DiskBlobStore(options);
     await store.#tryDisk();
@@ -88,7 +92,7 @@ export class DiskBlobStore implements BlobStore, Evictable {
       return (await stat(this.#layout.blob(digest))).size;
     } catch (error) {
       if (isMissing(error)) return undefined;
-      throw this.#refused('open', error);
+      throw this.refused('open', error);
     }
   }
 
@@ -115,7 +119,7 @@ export class DiskBlobStore implements BlobStore, Evictable {
       return await readFile(this.#layout.blob(digest));
     } catch (error) {
       if (isMissing(error)) return undefined;
-      throw this.#refused('open', error);
+      throw this.refused('open', error);
     }
   }
 
@@ -126,7 +130,7 @@ export class DiskBlobStore implements BlobStore, Evictable {
       );
       this.#placed(digest);
     } catch (error) {
-      throw this.#refused('put', error);
+      throw this.refused('put', error);
     }
   }
 
@@ -139,10 +143,28 @@ export class DiskBlobStore implements BlobStore, Evictable {
     });
   }
 
-  async delete(digest: Digest): Promise<boolean> {
-    const removed = await this.#files.remove(digest);
-    // Only now: who opened it meanwhile would lend it to all who come later.
+  /**
+   * Moves a file into its place whose bytes the caller has verified and synced; durable when it
+   * settles. One that is there is replaced, for it may be about to be found wrong.
+   * @param size bytes
+   * @throws RegistryError UNAVAILABLE
+   */
+  async adopt(digest: Digest, path: string, size: number): Promise<void> {
+    try {
+      await this.#files.place(digest, size, (place) => moveIntoPlace(path, place));
+    } catch (error) {
+      throw this.refused('commit', error);
+    }
+    // Who comes from now on reads the new one.
     this.#open.delete(digest);
+    this.#placed(digest);
+  }
+
+  async delete(digest: Digest, only?: FileId): Promise<boolean> {
+    const isMeant = (stats: Stats): boolean => only === undefined || fileIdOf(stats) === only;
+    const removed = await this.#files.remove(digest, isMeant);
+    // Only now: who opened it meanwhile would lend it to all who come later.
+    if (only === undefined || this.#open.get(digest)?.id === only) this.#open.delete(digest);
     return removed !== undefined;
   }
 
@@ -156,8 +178,8 @@ export class DiskBlobStore implements BlobStore, Evictable {
   }
 
   async evict({ digest, usedAt }: StoredBlob): Promise<number> {
-    const isUnused = (modifiedAt: number): boolean =>
-      !this.#open.has(digest) && Math.max(modifiedAt, this.lastUse.noted(digest) ?? 0) <= usedAt;
+    const isUnused = ({ mtimeMs }: Stats): boolean =>
+      !this.#open.has(digest) && Math.max(mtimeMs, this.lastUse.noted(digest) ?? 0) <= usedAt;
     return (await this.#files.remove(digest, isUnused)) ?? 0;
   }
 
@@ -173,7 +195,7 @@ export class DiskBlobStore implements BlobStore, Evictable {
 
   /** Counts what is there, behind the running service. */
   async count(signal: AbortSignal): Promise<void> {
-    await this.usage.count(signal).catch((error: unknown) => this.#refused('count', error));
+    await this.usage.count(signal).catch((error: unknown) => this.refused('count', error));
     this.evictor.counted();
     this.evictor.check();
   }
@@ -187,7 +209,7 @@ export class DiskBlobStore implements BlobStore, Evictable {
 
   /** Writes down what was used since the last time. */
   async flush(): Promise<void> {
-    await this.lastUse.flush().catch((error: unknown) => this.#refused('touch', error));
+    await this.lastUse.flush().catch((error: unknown) => this.refused('touch', error));
   }
 
   readonly #host: SpoolHost = {
@@ -199,7 +221,7 @@ export class DiskBlobStore implements BlobStore, Evictable {
     passing: () => this.spools.passing,
     grew: () => this.evictor.check(),
     refusal: (bytes) => this.evictor.refusal(bytes),
-    failed: (operation, error) => void this.#refused(operation, error),
+    failed: (operation, error) => void this.refused(operation, error),
     closed: (digest, spool) =>
       this.#files.serially(digest, () => this.spools.closed(digest, spool)),
   };
@@ -210,7 +232,7 @@ export class DiskBlobStore implements BlobStore, Evictable {
   }
 
   /** Notes a failure of the disk; gives what a caller who cannot go on without fails with. */
-  #refused(operation: DiskOperation, error: unknown): unknown {
+  refused(operation: DiskOperation, error: unknown): unknown {
     // No room within the limit is no fault of the disk's.
     if (error instanceof RegistryError) return error;
     this.health.failed(error);
@@ -227,7 +249,7 @@ export class DiskBlobStore implements BlobStore, Evictable {
       await rm(path);
     } catch (error) {
       if (diskStateOf(error) !== 'full') throw error;
-      this.#refused('put', error);
+      this.refused('put', error);
     }
   }
 
@@ -236,7 +258,7 @@ export class DiskBlobStore implements BlobStore, Evictable {
     try {
       opened = await OpenFile.open(this.#layout.blob(digest), this.#pool);
     } catch (error) {
-      throw this.#refused('open', error);
+      throw this.refused('open', error);
     }
     if (opened === undefined) return undefined;
     const other = this.#open.get(digest);

@@ -8,6 +8,7 @@ import { splitDigest, type Digest } from '../oci/digest.ts';
 export class Layout {
   /** `<data>/v1`, or `<data>/v1/hosted` for what was pushed. */
   readonly root: string;
+  readonly part: 'cached' | 'hosted';
   readonly blobs: string;
   readonly spool: string;
   readonly repositories: string;
@@ -19,6 +20,7 @@ export class Layout {
    *   what is cached ever comes near it, and it can be backed up alone
    */
   constructor(dataDirectory: string, part: 'cached' | 'hosted' = 'cached') {
+    this.part = part;
     this.root = join(dataDirectory, 'v1', part === 'cached' ? '' : part);
     this.blobs = join(this.root, 'blobs');
     this.spool = join(this.root, 'spool');

@@ -1,3 +1,4 @@
+import type { Stats } from 'node:fs';
 import { rm, stat } from 'node:fs/promises';
 import { isMissing } from '../lib/atomic-file.ts';
 import { Serial } from '../lib/serial.ts';
@@ -38,23 +39,24 @@ export class PlacedBlobs {
 
   /**
    * Takes a blob away.
-   * @param decide given its modification time in milliseconds, whether to
+   * @param decide given what the file system says of it, whether to; nobody puts another one into
+   *   its place meanwhile
    * @returns its size; undefined where there was none, or it stays
    */
   async remove(
     digest: Digest,
-    decide: (modifiedAt: number) => boolean = () => true,
+    decide: (stats: Stats) => boolean = () => true,
   ): Promise<number | undefined> {
     const path = this.#layout.blob(digest);
     let removed: number | undefined;
     await this.serially(digest, () =>
       this.#usage.change(digest, async () => {
         try {
-          const { size, mtimeMs } = await stat(path);
-          if (!decide(mtimeMs)) return undefined;
+          const stats = await stat(path);
+          if (!decide(stats)) return undefined;
           await rm(path);
-          removed = size;
-          return { bytes: -size, blobs: -1 };
+          removed = stats.size;
+          return { bytes: -stats.size, blobs: -1 };
         } catch (error) {
           if (isMissing(error)) return undefined;
           throw error;

@@ -10,8 +10,8 @@ export interface QuarantineOptions {
   readonly layout: Layout;
   /** Bytes of all that is kept; beyond them the oldest goes first. 0 keeps nothing. */
   readonly limit: number;
-  /** Takes a blob out of the store, with whatever the store remembers of it. */
-  readonly remove: (digest: Digest) => Promise<boolean>;
+  /** Takes this file of a blob out of the store, with whatever the store remembers of it; another stays. */
+  readonly remove: (digest: Digest, only: FileId) => Promise<boolean>;
 }
 
 /**
@@ -38,12 +38,12 @@ export class Quarantine {
     const { layout, remove } = this.#options;
     const kept = await this.#keep(digest);
     const found = await fileId(kept ?? layout.blob(digest));
-    if (found === undefined || (expected !== undefined && found !== expected)) {
-      if (kept !== undefined) await rm(kept, { force: true });
-      return false;
-    }
-    const isRemoved = await remove(digest);
-    if (kept !== undefined) await this.#trim();
+    const isMeant = found !== undefined && (expected === undefined || found === expected);
+    // A right one may have come into its place by now: the store looks again, while nothing changes.
+    const isRemoved = isMeant && (await remove(digest, found));
+    if (kept === undefined) return isRemoved;
+    if (isRemoved) await this.#trim();
+    else await rm(kept, { force: true });
     return isRemoved;
   }
 

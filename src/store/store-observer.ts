@@ -18,7 +18,8 @@ export interface StoreObserver {
 }
 
 /** What the disk was asked for. */
-export type DiskOperation = 'spool' | 'commit' | 'put' | 'open' | 'evict' | 'touch' | 'count';
+export type DiskOperation =
+  'spool' | 'upload' | 'commit' | 'put' | 'open' | 'evict' | 'touch' | 'count';
 
 /** Listens to nothing. */
 export const silentStoreObserver: StoreObserver = {

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from '@jest/globals';
 import { createCatalog } from '../../src/catalog/create-catalog.ts';
@@ -19,6 +19,31 @@ catalogContract('without a shared cache', async () => {
       expect(test.observer.states).toEqual([]);
     },
   };
+});
+
+it('knows only what is on record where nothing else counts, and writes it as soon as it can', async () => {
+  await using test = await openCatalog((directory, observer) =>
+    createCatalog({ directory, onlyRecorded: true, observer }),
+  );
+  await mkdir(test.directory, { recursive: true });
+  const obstacle = join(test.directory, 'tmp');
+  await writeFile(obstacle, 'in the way');
+  const repository = qualify('_hosted', parseRepositoryName('local/app'));
+  const digest = digestOf(Buffer.from('{}'));
+  const mediaType = 'application/octet-stream';
+  const member = { digest, mediaType, size: 2 };
+  const tag = { ...member, checkedAt: Date.now() };
+  const { catalog } = test;
+  for (const _ of ['once', 'again']) {
+    await expect(catalog.link(repository, 'blobs', [member])).rejects.toThrow('written');
+    await expect(catalog.putTag(repository, 'edge' as Tag, tag)).rejects.toThrow('written');
+    expect(await catalog.linked(repository, 'blobs', digest)).toBeUndefined();
+    expect(await catalog.tag(repository, 'edge' as Tag)).toBeUndefined();
+  }
+  await rm(obstacle);
+  await catalog.link(repository, 'blobs', [member]);
+  expect(await catalog.linked(repository, 'blobs', digest)).toEqual(member);
+  expect(await (await test.reopen()).linked(repository, 'blobs', digest)).toEqual(member);
 });
 
 it('knows what the disk refuses to record, and says that it is not recorded', async () => {

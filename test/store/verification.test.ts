@@ -2,15 +2,18 @@ import { mkdir, readdir, rename, rm, utimes, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { removeFile } from '../../src/lib/atomic-file.ts';
+import { BufferPool } from '../../src/lib/buffer-pool.ts';
 import { Pace } from '../../src/lib/pace.ts';
 import { digestOf, type Digest } from '../../src/oci/digest.ts';
 import { walkBlobFiles } from '../../src/store/blob-files.ts';
 import { ContentCutShort, isDamage } from '../../src/store/damage.ts';
+import { DiskBlobStore } from '../../src/store/disk-blob-store.ts';
 import { Layout } from '../../src/store/layout.ts';
 import { findLeftovers, removeLeftovers } from '../../src/store/leftovers.ts';
 import { Quarantine } from '../../src/store/quarantine.ts';
 import { fileId } from '../../src/store/file-id.ts';
 import { verifyBlob, type BlobVerdict } from '../../src/store/verification.ts';
+import { noLimit } from '../support/scaffold.ts';
 import { tempDir, type TempDir } from '../support/temp-dir.ts';
 
 let folder: TempDir;
@@ -123,6 +126,34 @@ describe('the walk through the blobs', () => {
 describe('the quarantine', () => {
   const quarantine = (limit: number): Quarantine =>
     new Quarantine({ layout, limit, remove: (each) => removeFile(layout.blob(each)) });
+
+  it('never takes what comes into the place of a wrong blob at the last moment', async () => {
+    const pool = new BufferPool(1_000_000);
+    const blobs = await DiskBlobStore.open({ layout, pool, eviction: noLimit });
+    const path = await store(digest, bytes.subarray(1));
+    const wrong = await fileId(path);
+    const reader = await blobs.open(digest);
+    const place = new Quarantine({
+      layout,
+      limit: 1_000_000,
+      remove: async (each, only) => {
+        // The same blob comes again between the look at the wrong one and its removal.
+        const again = join(folder.path, 'again');
+        await writeFile(again, bytes);
+        await blobs.adopt(each, again, bytes.length);
+        return blobs.delete(each, only);
+      },
+    });
+    expect(await place.takeBlob(digest, wrong)).toBe(false);
+    expect(await verify(path)).toMatchObject({ kind: 'good' });
+    expect(await readdir(place.folder)).toEqual([]);
+    // Who comes now does not read along in the wrong file.
+    const other = await blobs.open(digest);
+    expect([reader?.size, other?.size]).toEqual([bytes.length - 1, bytes.length]);
+    reader?.close();
+    other?.close();
+    await blobs.close();
+  });
 
   it('takes a wrong blob out of the store and keeps it', async () => {
     const path = await store(digest, bytes);
