@@ -91,6 +91,7 @@ export interface HostedConfig {
   /** Whether clients may delete tags, manifests and blobs. */
   readonly delete: boolean;
   readonly rules: readonly HostedRuleConfig[];
+  readonly gc: HostedGcConfig;
 }
 
 /** What holds for the tags that it names; of several rules that name a tag, all hold. */
@@ -105,6 +106,16 @@ export interface HostedRuleConfig {
   readonly keep_last?: number | undefined;
   /** Tags pushed less than this ago are kept. */
   readonly keep_for?: number | undefined;
+}
+
+/** When what nothing needs any more is removed. */
+export interface HostedGcConfig {
+  /** Between two runs; 0 for only when an operator asks. */
+  readonly interval: number;
+  /** How long a blob stays that no manifest names. */
+  readonly grace: number;
+  /** How long a manifest stays that no tag leads to, and nobody pulls; 0 for as long as nobody deletes it. */
+  readonly untagged: number;
 }
 
 export interface RedisConfig {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { duration, flag, glob, integer } from './scalars.ts';
+import { duration, durationOrOff, flag, glob, integer } from './scalars.ts';
 
 /** One entry of `hosted.rules`. */
 const rule = z
@@ -16,9 +16,16 @@ const rule = z
     { error: 'says nothing: give it immutable, keep_last or keep_for' },
   );
 
+const gc = z.strictObject({
+  interval: durationOrOff().prefault('1d'),
+  grace: duration().prefault('1d'),
+  untagged: durationOrOff().prefault('off'),
+});
+
 /** `hosted`: the repositories that live here. */
 export const hostedSchema = z.strictObject({
   repositories: z.array(glob()).prefault([]),
   delete: flag().prefault(true),
   rules: z.array(rule).prefault([]),
+  gc: gc.prefault({}),
 });

@@ -6,13 +6,20 @@ import { hit } from '../registry/outcome.ts';
 import type { HostedRoute } from '../registry/resolve-route.ts';
 import { StoredBlobs, type StoredBlobsOptions } from '../registry/stored-blobs.ts';
 import type { BlobReader } from '../store/blob-reader.ts';
+import type { BlobLeases } from './blob-leases.ts';
+
+export interface HostedBlobsOptions extends StoredBlobsOptions {
+  readonly leases: Pick<BlobLeases, 'renew'>;
+}
 
 /** The blobs of repositories that live here. */
 export class HostedBlobs {
   readonly #catalog: Catalog;
   readonly #stored: StoredBlobs;
+  readonly #leases: HostedBlobsOptions['leases'];
 
-  constructor(options: StoredBlobsOptions) {
+  constructor(options: HostedBlobsOptions) {
+    this.#leases = options.leases;
     this.#catalog = options.catalog;
     this.#stored = new StoredBlobs(options);
   }
@@ -25,11 +32,15 @@ export class HostedBlobs {
     return { reader, outcome: hit };
   }
 
-  /** @throws RegistryError BLOB_UNKNOWN */
+  /**
+   * For who wants to know whether it has to be uploaded: what is said to be there stays for a while.
+   * @throws RegistryError BLOB_UNKNOWN
+   */
   async stat(route: HostedRoute, digest: Digest): Promise<BlobFacts> {
     const member = await this.#catalog.linked(route.key, 'blobs', digest);
     const size = member && (await this.#stored.size(route, digest, member));
-    if (size === undefined) throw new RegistryError('BLOB_UNKNOWN');
+    const isThere = size !== undefined && (await this.#leases.renew(route.key, digest));
+    if (!isThere) throw new RegistryError('BLOB_UNKNOWN');
     return { size, outcome: hit };
   }
 

@@ -11,6 +11,7 @@ import type { Digest } from '../oci/digest.ts';
 export class HostedLocks {
   readonly #repositories = new Serial();
   readonly #blobs = new Serial();
+  readonly #watches = new Set<BlobWatch>();
 
   /**
    * Runs what changes a repository's manifests, tags, referrers and memberships, or relies on them to
@@ -26,6 +27,32 @@ export class HostedLocks {
    * or what deletes content that no membership names any more. Manifests count as blobs here.
    */
   withBlobs<T>(digests: readonly Digest[], work: () => Promise<T>): Promise<T> {
-    return this.#blobs.run(digests, work);
+    return this.#blobs.run(digests, async () => {
+      try {
+        return await work();
+      } finally {
+        // Before the next one runs: who has the lock sees all who had it before.
+        for (const { seen } of this.#watches) for (const digest of digests) seen.add(digest);
+      }
+    });
   }
+
+  /** Notes from now on which blobs were worked on. Dispose it. */
+  watchBlobs(): BlobWatch {
+    const watch: BlobWatch = {
+      seen: new Set(),
+      [Symbol.dispose]: () => void this.#watches.delete(watch),
+    };
+    this.#watches.add(watch);
+    return watch;
+  }
+}
+
+/**
+ * What the collection needs to hear: a blob that no record named when it looked may have been linked
+ * since.
+ */
+export interface BlobWatch extends Disposable {
+  /** The blobs that somebody has had the lock of, and let go of. */
+  readonly seen: Set<Digest>;
 }

@@ -1,7 +1,10 @@
 import { createCatalog } from '../catalog/create-catalog.ts';
 import type { KeyvCatalog } from '../catalog/keyv-catalog.ts';
 import type { Config } from '../config/config.ts';
+import { MemberFiles } from '../catalog/member-files.ts';
+import { BlobLeases } from '../hosted/blob-leases.ts';
 import { HostedBlobs } from '../hosted/hosted-blobs.ts';
+import { HostedLocks } from '../hosted/hosted-locks.ts';
 import { HostedManifests } from '../hosted/hosted-manifests.ts';
 import { HostedReferrers } from '../hosted/hosted-referrers.ts';
 import { HostedTags } from '../hosted/hosted-tags.ts';
@@ -34,6 +37,7 @@ export interface HostedOptions {
  */
 export class Hosted {
   readonly content: Content<HostedRoute>;
+  readonly #locks = new HostedLocks();
   readonly #store: DiskBlobStore;
   readonly #catalog: KeyvCatalog;
 
@@ -56,9 +60,15 @@ export class Hosted {
       signal,
     });
     const cache = new ManifestCache(store, health, manifest_cache);
+    const files = new MemberFiles(layout.root);
+    const leases = new BlobLeases({
+      files,
+      locks: this.#locks,
+      grace: config.hosted.gc.grace,
+    });
     this.content = {
       manifests: new HostedManifests({ catalog, cache }),
-      blobs: new HostedBlobs({ catalog, store, health }),
+      blobs: new HostedBlobs({ catalog, store, health, leases }),
       tags: new HostedTags(catalog),
       referrers: new HostedReferrers(),
     };

@@ -99,7 +99,7 @@ hosted:
     - { repositories: ["local/app"], tags: ["v*"], immutable: true }
     - { keep_last: 3, keep_for: 30d }
 `);
-    expect(hosted).toEqual({
+    expect(hosted).toMatchObject({
       repositories: ['local/**'],
       delete: true,
       rules: [

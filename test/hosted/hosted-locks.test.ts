@@ -59,4 +59,28 @@ describe('HostedLocks', () => {
     const next = locks.withRepository('_hosted/a', () => locks.withBlobs([layer], async () => 1));
     expect(await next).toBe(1);
   });
+
+  it('tells who holds a blob that somebody held it since the watch began', async () => {
+    const locks = new HostedLocks();
+    await locks.withBlobs([config], async () => undefined);
+    const log: string[] = [];
+    using watch = locks.watchBlobs();
+    const first = held(log, 'first');
+    const linking = locks.withBlobs([layer], first.work);
+    const collecting = locks.withBlobs([config, layer], async () => [...watch.seen]);
+    first.end();
+    await linking;
+    // Not what was held before, nor what the one who asks holds itself.
+    expect(await collecting).toEqual([layer]);
+    await locks.withBlobs([config], () => Promise.reject(new Error('no'))).catch(() => undefined);
+    expect(watch.seen).toEqual(new Set([layer, config]));
+  });
+
+  it('notes nothing any more for a watch that has ended', async () => {
+    const locks = new HostedLocks();
+    const watch = locks.watchBlobs();
+    watch[Symbol.dispose]();
+    await locks.withBlobs([layer], async () => undefined);
+    expect(watch.seen.size).toBe(0);
+  });
 });
