@@ -65,7 +65,12 @@ export async function removeFile(path: string): Promise<boolean> {
     if (isMissing(error)) return false;
     throw error;
   }
-  await syncDirectory(dirname(path));
+  try {
+    await syncDirectory(dirname(path));
+  } catch (error) {
+    // Somebody took the empty folder away.
+    if (!isMissing(error)) throw error;
+  }
   return true;
 }
 
@@ -94,14 +99,23 @@ export async function moveIntoPlace(temporary: string, path: string): Promise<vo
   await syncDirectory(dirname(path));
 }
 
+/** How often a folder is made anew that somebody else takes away since it is empty. */
+const attempts = 10;
+
 /** Hopes that the folder is there, as it mostly is; makes it where it is not. */
 async function moveInto(temporary: string, path: string, durable: boolean): Promise<void> {
-  try {
-    await rename(temporary, path);
-  } catch (error) {
-    if (!isMissing(error)) throw error;
-    await makeDirectory(dirname(path), durable);
-    await rename(temporary, path);
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await rename(temporary, path);
+      return;
+    } catch (error) {
+      if (!isMissing(error) || attempt === attempts) throw error;
+    }
+    try {
+      await makeDirectory(dirname(path), durable);
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
   }
 }
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rmdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   isMissing,
@@ -64,6 +64,30 @@ describe('atomic files', () => {
     await reading;
     const whole = new Set(Array.from({ length: 10 }, (_, digit) => version(digit)));
     expect([...seen].every((text) => whole.has(text))).toBe(true);
+  });
+
+  it('writes and removes files in folders that others take away whenever they are empty', async () => {
+    const { root, tmpDir } = places();
+    const folder = join(root, 'a', 'b');
+    const path = join(folder, 'file');
+    const over = new AbortController();
+    const taking = (async () => {
+      let taken = 0;
+      while (!over.signal.aborted) {
+        await rmdir(folder).then(
+          () => (taken += 1),
+          () => undefined,
+        );
+        await rmdir(join(root, 'a')).catch(() => undefined);
+      }
+      return taken;
+    })();
+    for (let round = 0; round < 200; round += 1) {
+      await writeFileAtomic(path, 'text', { tmpDir, durable: false });
+      expect(await removeFile(path)).toBe(true);
+    }
+    over.abort();
+    expect(await taking).toBeGreaterThan(0);
   });
 
   it('writes many files into many folders', async () => {
