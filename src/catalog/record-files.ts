@@ -15,7 +15,7 @@ export type RecordPlace = { readonly repository: QualifiedName } & (
   | { readonly kind: MemberKind; readonly digest: Digest }
   | { readonly kind: 'listing'; readonly key: string }
   /** Known by its name alone. */
-  | { readonly kind: 'deleted' | 'pin' }
+  | { readonly kind: 'deleted' | 'pin' | 'referrer' }
 );
 
 /** Something that lies in the record. */
@@ -48,8 +48,13 @@ export function placeOf(name: string): RecordPlace | undefined {
   const at = parts.findIndex((part, index) => index > 0 && part.startsWith('_'));
   const repository = repositoryOf(parts.slice(0, Math.max(0, at)));
   if (repository === undefined) return undefined;
-  const [folder, first = '', second = '', ...more] = parts.slice(at);
+  const [folder, first = '', second = '', third = '', ...more] = parts.slice(at);
   if (more.length > 0) return undefined;
+  if (folder === folders.referrers) {
+    const isReferrer = isDigest(`${first}:${second}`) && isDigest(third.replace('-', ':'));
+    return isReferrer ? { repository, kind: 'referrer' } : undefined;
+  }
+  if (third !== '') return undefined;
   switch (folder) {
     case folders.tags:
       return second === '' && isTag(first) ? { repository, kind: 'tag', tag: first } : undefined;

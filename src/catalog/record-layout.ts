@@ -18,6 +18,8 @@ export const folders = {
   deleted: '_deleted',
   /** One empty file an image that is never evicted. */
   pins: '_pins',
+  /** One file a manifest that was pushed with a subject, in a folder of its subject's. */
+  referrers: '_referrers',
 } as const;
 
 /** Where each part of the record lives: `repositories/<upstream>/<name…>/<folder>/…`. */
@@ -62,12 +64,27 @@ export class RecordLayout {
       ...digestAlgorithms.flatMap((algorithm) => [
         this.members(repository, 'manifests', algorithm),
         this.members(repository, 'blobs', algorithm),
+        this.subjects(repository, algorithm),
       ]),
       ...Object.values(folders).map((folder) => this.#inside(repository, folder)),
       ...components
         .map((_, index) => join(this.root, ...components.slice(0, components.length - index)))
         .slice(0, -1),
     ];
+  }
+
+  /** The folder of all subjects of one kind of digest, each a folder of its referrers. */
+  subjects(repository: QualifiedName, algorithm: DigestAlgorithm): string {
+    return this.#inside(repository, folders.referrers, algorithm);
+  }
+
+  referrers(repository: QualifiedName, subject: Digest): string {
+    const { algorithm, hex } = splitDigest(subject);
+    return this.#inside(repository, folders.referrers, algorithm, hex);
+  }
+
+  referrer(repository: QualifiedName, subject: Digest, digest: Digest): string {
+    return join(this.referrers(repository, subject), digest.replace(':', '-'));
   }
 
   pins(repository: QualifiedName): string {

@@ -78,6 +78,7 @@ export class RecordVerification implements CatalogObserver {
         return undefined;
       case 'deleted':
       case 'pin':
+      case 'referrer':
         return undefined;
     }
   }
