@@ -17,7 +17,9 @@ export interface CatalogOptions {
   readonly directory: string;
   /** Left out: this process shares what it knows with nobody. */
   readonly redis?: SharedCatalogOptions | undefined;
-  /** What the record refuses is not known; false where absent. */
+  /**
+   * What the record refuses is not known, and what it cannot read is not absent; false where absent.
+   */
   readonly onlyRecorded?: boolean | undefined;
   readonly observer: CatalogObserver;
 }
@@ -32,7 +34,7 @@ const startPatience = 500;
  */
 export async function createCatalog(options: CatalogOptions): Promise<KeyvCatalog> {
   const { directory, redis, onlyRecorded, observer } = options;
-  const record = new CatalogRecord({ directory, observer });
+  const record = new CatalogRecord({ directory, observer, strict: onlyRecorded });
   const memory = createMemory();
   if (redis === undefined) return new KeyvCatalog({ record, onlyRecorded, memory, observer });
 

@@ -92,7 +92,7 @@ export class KeyvCatalog implements Catalog {
       // restart of this process.
       const isMarked = this.#knowledge.isShared && current !== undefined;
       if (isMarked) await this.#record.markDeleted(repository, tag, at);
-      await this.#record.deleteTag(repository, tag);
+      await this.#remove(subject.key, () => this.#record.deleteTag(repository, tag));
       const isTold = await this.#knowledge.tell(subject, { at, value: undefined });
       if (isMarked && isTold) await this.#record.unmarkDeleted(repository, tag);
     });
@@ -228,6 +228,16 @@ export class KeyvCatalog implements Catalog {
     await tell();
   }
 
+  async #remove(key: string, remove: () => Promise<unknown>): Promise<void> {
+    try {
+      await remove();
+    } catch (error) {
+      // It may be gone all the same.
+      if (this.#onlyRecorded) await this.#distrust([key]);
+      throw error;
+    }
+  }
+
   async #distrust(keys: readonly string[]): Promise<void> {
     for (const key of keys) {
       this.#unsure.add(key);
@@ -269,7 +279,7 @@ export class KeyvCatalog implements Catalog {
   async #forget<V>(subject: Subject<V>, remove: () => Promise<unknown>): Promise<void> {
     await this.#knowledge.serially([subject.key], async () => {
       const current = await subject.load?.();
-      await remove();
+      await this.#remove(subject.key, remove);
       const at = Math.max(Date.now(), (current?.at ?? 0) + 1);
       await this.#knowledge.tell(subject, { at, value: undefined });
     });

@@ -1,19 +1,28 @@
 import { open } from 'node:fs/promises';
 import { isMissing } from '../lib/atomic-file.ts';
+import { RegistryError } from '../oci/errors.ts';
 import type { CatalogObserver } from './catalog-observer.ts';
 import { maxClockSkew, type Known, type Parse } from './known.ts';
+
+/** How files of the record are read. */
+export interface RecordReading {
+  readonly observer: CatalogObserver;
+  /** Bytes. */
+  readonly limit: number;
+  /** Fails where the disk does, since "absent" would be a wrong answer. */
+  readonly strict: boolean;
+}
 
 /**
  * Reads one file of the record; its modification time is the time at which it was true. A file
  * that is unreadable, too large or malformed is reported and counts as absent.
  * @param parse given the document's fields and the time
- * @param limit bytes
+ * @throws RegistryError UNAVAILABLE where the reading is strict and the disk fails
  */
 export async function readRecordFile<V>(
   path: string,
   parse: (document: Record<string, unknown>, at: number) => ReturnType<Parse<V>>,
-  limit: number,
-  observer: CatalogObserver,
+  { observer, limit, strict }: RecordReading,
 ): Promise<Known<V> | undefined> {
   try {
     await using handle = await open(path, 'r');
@@ -29,9 +38,20 @@ export async function readRecordFile<V>(
     if (value === undefined) throw new Error(`${path} is malformed`);
     return { at, value };
   } catch (error) {
-    if (!isMissing(error)) observer.error({ operation: 'record.read', error });
+    if (isMissing(error)) return undefined;
+    observer.error({ operation: 'record.read', error });
+    if (strict && isSystemError(error)) throw unreadable(error);
     return undefined;
   }
+}
+
+/** What a strict record fails with where the disk does not let it be read. */
+export function unreadable(cause: unknown): RegistryError {
+  return new RegistryError('UNAVAILABLE', 'the record cannot be read', { cause });
+}
+
+function isSystemError(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code !== undefined;
 }
 
 /** JSON on one line, as it stands in the files of the record. */

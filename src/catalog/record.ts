@@ -3,7 +3,9 @@
  * nothing in front of it to be right; see record-layout.ts for where each file lives.
  *
  * Reads never fail: what cannot be read counts as absent and is reported. Writes fail with a
- * RegistryError that carries the disk's own error as its cause.
+ * RegistryError that carries the disk's own error as its cause. A strict record, which no upstream
+ * could fill again, fails to be read as well where the disk does: what is merely not readable must
+ * not be overwritten, or collected as garbage.
  */
 import { readdir, rmdir, stat, utimes } from 'node:fs/promises';
 import { isMissing, removeFile, writeFilesAtomic, type AtomicFile } from '../lib/atomic-file.ts';
@@ -15,7 +17,7 @@ import type { QualifiedName } from '../oci/repository-name.ts';
 import type { CatalogObserver } from './catalog-observer.ts';
 import type { Listing, Member, MemberKind, TagRecord } from './catalog.ts';
 import { parseListing, parseMember, parseTag, type Known } from './known.ts';
-import { readRecordFile, toLine } from './record-file.ts';
+import { readRecordFile, toLine, unreadable, type RecordReading } from './record-file.ts';
 import { RecordLayout } from './record-layout.ts';
 import { walkRepositories } from './repository-walk.ts';
 
@@ -25,6 +27,8 @@ export interface RecordOptions {
   readonly observer: CatalogObserver;
   /** How long a walk through all repositories is good for, in milliseconds; 5 s where absent. */
   readonly walkLifetime?: number;
+  /** Reads fail with UNAVAILABLE where the disk does. */
+  readonly strict?: boolean | undefined;
 }
 
 /** Limits in bytes for what is read back: far above what is ever written. */
@@ -33,6 +37,7 @@ const listingFile = 64 * 1024 * 1024;
 
 export class CatalogRecord {
   readonly layout: RecordLayout;
+  readonly isStrict: boolean;
   readonly #observer: CatalogObserver;
   readonly #walkLifetime: number;
   readonly #walks = new SingleFlight<readonly QualifiedName[]>();
@@ -40,7 +45,8 @@ export class CatalogRecord {
   /** Counts the walks that a new repository made worthless. */
   #generation = 0;
 
-  constructor({ directory, observer, walkLifetime = 5_000 }: RecordOptions) {
+  constructor({ directory, observer, walkLifetime = 5_000, strict = false }: RecordOptions) {
+    this.isStrict = strict;
     this.layout = new RecordLayout(directory);
     this.#observer = observer;
     this.#walkLifetime = walkLifetime;
@@ -50,12 +56,14 @@ export class CatalogRecord {
     return readRecordFile(
       this.layout.tag(repository, tag),
       (document, checkedAt) => parseTag({ ...document, checkedAt }),
-      smallFile,
-      this.#observer,
+      this.#reading(smallFile),
     );
   }
 
-  /** Rewrites the file only where it says something new: a mere re-confirmation touches it. */
+  /**
+   * Rewrites the file only where it says something new: a mere re-confirmation touches it. Unless
+   * the record is strict: only what was written and synced just now is surely on the disk.
+   */
   async putTag(repository: QualifiedName, tag: Tag, record: TagRecord): Promise<void> {
     const path = this.layout.tag(repository, tag);
     const { digest, mediaType, size, checkedAt } = record;
@@ -63,13 +71,13 @@ export class CatalogRecord {
     const current = (await this.tag(repository, tag))?.value;
     const isSame =
       current?.digest === digest && current.mediaType === mediaType && current.size === size;
-    if (isSame && (await touch(path, checkedAt))) return;
+    if (!this.isStrict && isSame && (await this.#writing(() => touch(path, checkedAt)))) return;
     await this.#write(repository, [{ path, bytes: line, mtime: checkedAt }]);
   }
 
   /** Whether there was one. */
   deleteTag(repository: QualifiedName, tag: Tag): Promise<boolean> {
-    return writing(() => removeFile(this.layout.tag(repository, tag)));
+    return this.#writing(() => removeFile(this.layout.tag(repository, tag)));
   }
 
   /** The tags on record, in ASCII order. */
@@ -80,13 +88,13 @@ export class CatalogRecord {
   /** Notes durably that a tag was deleted at a time, for as long as a shared cache may not know. */
   markDeleted(repository: QualifiedName, tag: Tag, at: number): Promise<void> {
     const path = this.layout.deletedTag(repository, tag);
-    return writing(() =>
+    return this.#writing(() =>
       writeFilesAtomic([{ path, bytes: '', mtime: at }], { tmpDir: this.layout.tmpDir }),
     );
   }
 
   async unmarkDeleted(repository: QualifiedName, tag: Tag): Promise<void> {
-    await writing(() => removeFile(this.layout.deletedTag(repository, tag)));
+    await this.#writing(() => removeFile(this.layout.deletedTag(repository, tag)));
   }
 
   /** When the tag was deleted, where that was noted; milliseconds since the epoch. */
@@ -103,8 +111,7 @@ export class CatalogRecord {
     return readRecordFile(
       this.layout.member(repository, kind, digest),
       (document) => parseMember({ ...document, digest }),
-      smallFile,
-      this.#observer,
+      this.#reading(smallFile),
     );
   }
 
@@ -124,7 +131,7 @@ export class CatalogRecord {
 
   /** Whether it was a member. */
   deleteMember(repository: QualifiedName, kind: MemberKind, digest: Digest): Promise<boolean> {
-    return writing(() => removeFile(this.layout.member(repository, kind, digest)));
+    return this.#writing(() => removeFile(this.layout.member(repository, kind, digest)));
   }
 
   /** The members on record, in ASCII order. */
@@ -141,8 +148,7 @@ export class CatalogRecord {
     return readRecordFile(
       this.layout.listing(repository, key),
       (document, fetchedAt) => parseListing({ ...document, fetchedAt }),
-      listingFile,
-      this.#observer,
+      this.#reading(listingFile),
     );
   }
 
@@ -154,7 +160,7 @@ export class CatalogRecord {
 
   /** Whether there was one. */
   deleteListing(repository: QualifiedName, key: string): Promise<boolean> {
-    return writing(() => removeFile(this.layout.listing(repository, key)));
+    return this.#writing(() => removeFile(this.layout.listing(repository, key)));
   }
 
   /** The keys of the lists on record, in ASCII order. */
@@ -183,9 +189,7 @@ export class CatalogRecord {
   }
 
   async #walk(generation: number): Promise<readonly QualifiedName[]> {
-    const names = await walkRepositories(this.layout.root, (error) =>
-      this.#observer.error({ operation: 'record.list', error }),
-    );
+    const names = await walkRepositories(this.layout.root, (error) => this.#notListed(error));
     if (generation === this.#generation) {
       this.#walked = { names: new Set(names), until: Date.now() + this.#walkLifetime };
     }
@@ -197,13 +201,32 @@ export class CatalogRecord {
     try {
       return (await readdir(folder)).toSorted();
     } catch (error) {
-      if (!isMissing(error)) this.#observer.error({ operation: 'record.list', error });
+      if (!isMissing(error)) this.#notListed(error);
       return [];
     }
   }
 
+  async #writing<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (cause) {
+      if (cause instanceof RegistryError) throw cause;
+      const code = this.isStrict ? 'UNAVAILABLE' : 'UNKNOWN';
+      throw new RegistryError(code, 'the record could not be written', { cause });
+    }
+  }
+
+  #notListed(error: unknown): void {
+    this.#observer.error({ operation: 'record.list', error });
+    if (this.isStrict) throw unreadable(error);
+  }
+
+  #reading(limit: number): RecordReading {
+    return { observer: this.#observer, limit, strict: this.isStrict };
+  }
+
   async #write(repository: QualifiedName, files: readonly AtomicFile[]): Promise<void> {
-    await writing(() => writeFilesAtomic(files, { tmpDir: this.layout.tmpDir }));
+    await this.#writing(() => writeFilesAtomic(files, { tmpDir: this.layout.tmpDir }));
     if (this.#walked?.names.has(repository) === true) return;
     this.#walked = undefined;
     this.#generation += 1;
@@ -213,20 +236,10 @@ export class CatalogRecord {
 /** Sets the modification time; false where the file is gone. */
 async function touch(path: string, time: number): Promise<boolean> {
   try {
-    await writing(() => utimes(path, new Date(time), new Date(time)));
+    await utimes(path, new Date(time), new Date(time));
     return true;
   } catch (error) {
-    if (error instanceof RegistryError && isMissing(error.cause)) return false;
+    if (isMissing(error)) return false;
     throw error;
-  }
-}
-
-async function writing<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (cause) {
-    throw cause instanceof RegistryError
-      ? cause
-      : new RegistryError('UNKNOWN', 'the record could not be written', { cause });
   }
 }
