@@ -22,15 +22,22 @@ export function getTags(doors: Doors, tags: Content<Route>['tags']): RequestHand
   };
 }
 
-/** `GET /v2/_catalog?n=&last=`: what is cached, named as a client would ask for it (CNCF distribution). */
+/**
+ * `GET /v2/_catalog?n=&last=`: what is cached and what is hosted, named as a client would ask for it
+ * (CNCF distribution). Pages are cut from what this client may know of.
+ */
 export function getCatalog(
-  { table }: Doors,
+  doors: Doors,
   list: (only: string | undefined) => Promise<string[]>,
 ): RequestHandler {
   return async (request, response) => {
+    const { context } = (response as unknown as ContextResponse).locals;
+    doors.enterCatalog(context);
     const n = parsePageSize(queryOf(request, 'n'));
     const ns = queryOf(request, 'ns');
-    const names = await list(ns === undefined ? undefined : table.namespace(ns).name);
+    const only = ns === undefined ? undefined : doors.namespace(ns);
+    const isNowhere = ns !== undefined && only === undefined;
+    const names = isNowhere ? [] : doors.visible(context, await list(only), ns);
     const page = cutPage(names, n, queryOf(request, 'last'));
     linkNext(request, response, page.next);
     sendJson(request, response, { repositories: page.items });

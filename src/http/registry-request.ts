@@ -1,12 +1,17 @@
 import type { Request } from 'express';
 import type { Action } from '../access/action.ts';
 import { isRegistryError } from '../oci/errors.ts';
-import { assertAllowed, type Route, type RouteTable } from '../registry/resolve-route.ts';
+import {
+  assertAllowed,
+  type Route,
+  type RouteRequest,
+  type RouteTable,
+} from '../registry/resolve-route.ts';
 import type { RequestContext } from './request-context.ts';
 
 /** A repository that a request wants something of. */
 export interface Target {
-  /** As it stands in the path, and so in the scope of the token that a client asks for. */
+  /** As it stands in the path, an upstream in front included, and so in the scope of a token. */
   readonly name: string;
   /**
    * As rules name it: where it leads to an upstream with that one's name in front, whichever way
@@ -25,6 +30,17 @@ export interface Guard {
   admit(context: RequestContext, target: Target, action: Action): void;
   /** Whether {@link admit} would let the request pass. */
   permits(context: RequestContext, target: Target, action: Action): boolean;
+  /**
+   * Lets a request for names pass, of which it is then told those that are {@link visible}.
+   * @throws RegistryError UNAUTHORIZED, DENIED
+   */
+  admitToCatalog(context: RequestContext): void;
+  /** Those of the items whose repository may be pulled from. @param repositoryOf as rules name it */
+  visible<T>(
+    context: RequestContext,
+    items: readonly T[],
+    repositoryOf: (item: T) => string | undefined,
+  ): readonly T[];
 }
 
 /** Every door of the registry API: where a request leads, and whether it may go there. */
@@ -59,12 +75,12 @@ export class Doors {
     } catch (error) {
       if (this.#guard !== undefined && isRegistryError(error, 'NAME_UNKNOWN')) {
         const repository = ns === undefined ? name : `${ns}/${name}`;
-        this.#guard.admit(context, { name: path, repository, isHosted: false }, action);
+        this.#guard.admit(context, { name, repository, isHosted: false }, action);
       }
       throw error;
     }
     context.route = route;
-    this.#guard?.admit(context, targetOf(path, route), action);
+    this.#guard?.admit(context, targetOf(name, route), action);
     assertAllowed(route);
     return route;
   }
@@ -75,18 +91,57 @@ export class Doors {
    * its name alone: `ns` and the path's prefix are about the request's own repository.
    */
   readable(request: Request, context: RequestContext, name: string): Route | undefined {
-    let route: Route;
+    const route = this.#tryResolve({ name, host: request.headers.host });
+    if (route === undefined || this.#guard === undefined) return route;
+    return this.#guard.permits(context, targetOf(name, route), 'pull') ? route : undefined;
+  }
+
+  /**
+   * Lets a request for the names of repositories pass.
+   * @throws RegistryError as {@link Guard.admitToCatalog}
+   */
+  enterCatalog(context: RequestContext): void {
+    this.#guard?.admitToCatalog(context);
+  }
+
+  /**
+   * Those of the names that the client may pull from.
+   * @param names as clients write them; with `ns`, as they write them beside it
+   */
+  visible(context: RequestContext, names: readonly string[], ns?: string): readonly string[] {
+    return (
+      this.#guard?.visible(context, names, (name) => {
+        const route = this.#tryResolve({ name, ns });
+        return route && targetOf(name, route).repository;
+      }) ?? names
+    );
+  }
+
+  /**
+   * The upstream that `ns` means in a request for names; undefined where there is none and nobody
+   * is to learn that: it is then like one of which nothing is visible.
+   * @throws RegistryError NAME_UNKNOWN
+   */
+  namespace(ns: string): string | undefined {
     try {
-      route = this.table.resolve({ name, host: request.headers.host });
+      return this.table.namespace(ns).name;
+    } catch (error) {
+      if (this.#guard === undefined) throw error;
+      return undefined;
+    }
+  }
+
+  #tryResolve(request: RouteRequest): Route | undefined {
+    try {
+      return this.table.resolve(request);
     } catch {
       return undefined;
     }
-    const may = this.#guard?.permits(context, targetOf(name, route), 'pull') ?? true;
-    return may ? route : undefined;
   }
 }
 
-function targetOf(name: string, route: Route): Target {
+/** What a guard has to know of where a request leads. */
+export function targetOf(name: string, route: Route): Target {
   return route.via === 'hosted'
     ? { name, repository: route.repository, isHosted: true }
     : { name, repository: route.key, isHosted: false };

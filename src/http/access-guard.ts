@@ -1,0 +1,107 @@
+import type { Action } from '../access/action.ts';
+import { isLoggedIn, type Caller } from '../access/caller.ts';
+import type { AccessRules } from '../access/rules.ts';
+import { scopeAllows } from '../access/scope.ts';
+import { RegistryError } from '../oci/errors.ts';
+import type { RouteTable } from '../registry/resolve-route.ts';
+import { targetOf, type Guard, type Target } from './registry-request.ts';
+import type { RequestContext } from './request-context.ts';
+
+/** Words for what somebody who has logged in is told. */
+const verbs: Readonly<Record<Action, string>> = {
+  pull: 'pull from',
+  push: 'push to',
+  delete: 'delete from',
+  admin: 'administer',
+};
+
+/**
+ * Holds requests to the rules. A token narrows what the rules allow its account and never widens
+ * it: they are asked for each request, about the repository that it really leads to.
+ *
+ * Strangers get 401 with the challenge, whatever they asked for; accounts get 403 for what they may
+ * never do, and 401 where another token of theirs would do, so that clients fetch that one.
+ */
+export class AccessGuard implements Guard {
+  readonly #table: RouteTable;
+  #rules: AccessRules;
+
+  constructor(table: RouteTable, rules: AccessRules) {
+    this.#table = table;
+    this.#rules = rules;
+  }
+
+  /** Puts other rules in force, from the next request on. */
+  replace(rules: AccessRules): void {
+    this.#rules = rules;
+  }
+
+  admit({ caller }: RequestContext, target: Target, action: Action): void {
+    const wanted = effective(target, action);
+    if (!this.#rules.permits(caller, target.repository, wanted)) {
+      if (!isLoggedIn(caller)) throw new RegistryError('UNAUTHORIZED');
+      throw new RegistryError(
+        'DENIED',
+        `${caller.account} may not ${verbs[action]} ${target.name}`,
+      );
+    }
+    if (!isInScope(caller, target, wanted)) throw outOfScope();
+  }
+
+  permits({ caller }: RequestContext, target: Target, action: Action): boolean {
+    const wanted = effective(target, action);
+    return (
+      this.#rules.permits(caller, target.repository, wanted) && isInScope(caller, target, wanted)
+    );
+  }
+
+  admitToCatalog({ caller }: RequestContext): void {
+    if (!this.#rules.permitsAnywhere(caller, 'pull')) {
+      if (!isLoggedIn(caller)) throw new RegistryError('UNAUTHORIZED');
+      throw new RegistryError('DENIED', `${caller.account} may not pull anything`);
+    }
+    const { scope } = caller;
+    if (scope !== undefined && !scopeAllows(scope, 'registry', 'catalog', '*')) throw outOfScope();
+  }
+
+  visible<T>(
+    { caller }: RequestContext,
+    items: readonly T[],
+    repositoryOf: (item: T) => string | undefined,
+  ): readonly T[] {
+    return this.#rules.filter(caller, items, 'pull', repositoryOf);
+  }
+
+  /**
+   * Whether a token may be given out for this: whether an account is allowed it in any repository
+   * that the name may mean. Which one it is shows only when the token is used.
+   * @param name as the client writes it
+   */
+  grantable(caller: Caller, name: string, action: Action): boolean {
+    return this.#table.meanings(name).some((route) => {
+      const { repository, isHosted } = targetOf(name, route);
+      return (isHosted || action === 'pull') && this.#rules.permits(caller, repository, action);
+    });
+  }
+
+  /** Whether a token may be given out for `registry:catalog:*`. */
+  grantableCatalog(caller: Caller): boolean {
+    return this.#rules.permitsAnywhere(caller, 'pull');
+  }
+}
+
+/**
+ * Nobody can push to an upstream's repository or delete there, and what says so names the upstream:
+ * it is for those who may know of it, which are those who may pull.
+ */
+function effective({ isHosted }: Target, action: Action): Action {
+  return isHosted ? action : 'pull';
+}
+
+function isInScope({ scope }: Caller, { name }: Target, action: Action): boolean {
+  return scope === undefined || scopeAllows(scope, 'repository', name, action);
+}
+
+function outOfScope(): RegistryError {
+  return new RegistryError('UNAUTHORIZED', 'the token is not for this');
+}
