@@ -1,4 +1,5 @@
 import { parseShare } from '../lib/share.ts';
+import { accessFaults } from './access-faults.ts';
 import type { Listen } from './config.ts';
 import type { ConfigPath, Fault } from './config-error.ts';
 import { listenClash, parseListen } from './listen.ts';
@@ -23,6 +24,7 @@ export function crossFieldFaults(raw: Mapping): Fault[] {
     ...redisFaults(asMapping(asMapping(raw['catalog'])['redis'])),
     ...defaultFaults(raw['default_upstream'], Object.keys(upstreams)),
     ...claimFaults(upstreams),
+    ...accessFaults(raw),
     ...Object.entries(upstreams).flatMap(([name, entry]) => [
       ...credentialsFaults(name, asMapping(entry)),
       ...schemeFaults(name, asMapping(entry)),

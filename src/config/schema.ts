@@ -17,6 +17,7 @@ import {
   url,
   type Kind,
 } from './scalars.ts';
+import { accessSchema } from './access-schema.ts';
 import { hostedSchema } from './hosted-schema.ts';
 import { upstreamName, upstreamSchema } from './upstream-schema.ts';
 import { wellKnownUpstreams } from './well-known.ts';
@@ -109,6 +110,7 @@ export const configSchema = z.strictObject({
     .optional()
     .meta({ kind: 'upstream_or_none' satisfies Kind }),
   hosted: hostedSchema.prefault({}),
+  access: accessSchema.optional(),
   offline: flag().prefault(false),
   log: log.prefault({}),
 });

@@ -19,6 +19,7 @@ const live = [
   'default_upstream',
   'hosted.repositories',
   'offline',
+  'access',
   'log.level',
   'log.access',
   'server.drain_timeout',
