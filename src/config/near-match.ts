@@ -1,12 +1,9 @@
 /** ` (did you mean a or b?)` for the known words closest to a mistyped one; '' where none is close. */
 export function didYouMean(word: string, known: readonly string[]): string {
   const limit = Math.max(2, Math.floor(word.length / 4));
-  const near = known
-    .map((candidate) => ({ candidate, distance: editDistance(word, candidate, limit) }))
-    .filter(({ distance }) => distance <= limit)
-    .toSorted((one, other) => one.distance - other.distance)
-    .slice(0, 3)
-    .map(({ candidate }) => candidate);
+  const distances = known.map((candidate) => editDistance(word, candidate, limit));
+  const least = Math.min(limit, ...distances);
+  const near = known.filter((_candidate, index) => distances[index] === least).slice(0, 3);
   return near.length === 0 ? '' : ` (did you mean ${near.join(' or ')}?)`;
 }
 
