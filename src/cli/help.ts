@@ -9,6 +9,8 @@ Examples:
   baleen config print                      which settings are in effect?
   baleen verify --repair                   hash everything stored, set right what is wrong
   baleen purge nginx:1.25                  remove an image
+  baleen --hosted '*'                      be a registry to push to, too
+  baleen cert self-signed --host reg.lan   make a certificate, and say where it goes
 
 Configuration:
   config.example.yaml documents every key and shows the defaults. Without --config

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../config/config-error.ts';
 import { addCatalogRebuild } from './catalog-rebuild.ts';
+import { addCertSelfSigned } from './cert-self-signed.ts';
 import { addConfigCheck } from './config-check.ts';
 import { addConfigPrint } from './config-print.ts';
 import { CommandFailure, exitCodes, type CommandContext } from './context.ts';
@@ -34,6 +35,8 @@ export function createProgram(context: CommandContext): Command {
   addPinCommands(program, context);
   const catalog = program.command('catalog').description('look after what is known of tags');
   addCatalogRebuild(catalog, context);
+  const cert = program.command('cert').description('make a certificate for TLS');
+  addCertSelfSigned(cert, context);
   const config = program.command('config').description('check or print the configuration');
   addConfigCheck(config, context);
   addConfigPrint(config, context);

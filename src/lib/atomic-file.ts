@@ -15,6 +15,8 @@ export interface AtomicFile {
   readonly bytes: string | Uint8Array;
   /** Modification time in milliseconds since the epoch; now where absent. */
   readonly mtime?: number | undefined;
+  /** Who may do what with it, such as 0o600; what the process gives its files where absent. */
+  readonly mode?: number | undefined;
 }
 
 export interface AtomicOptions {
@@ -80,7 +82,7 @@ export function isMissing(error: unknown): boolean {
 }
 
 async function writeTemporary(path: string, file: AtomicFile, durable: boolean): Promise<void> {
-  const handle = await open(path, 'wx');
+  const handle = await open(path, 'wx', file.mode);
   try {
     await handle.writeFile(file.bytes);
     if (file.mtime !== undefined) {
