@@ -4,6 +4,7 @@ import { PinRecord } from './catalog/pin-record.ts';
 import { about } from './service/about.ts';
 import { banner } from './cli/banner.ts';
 import { exitCodes } from './cli/context.ts';
+import { watchCertificate } from './service/certificate-watch.ts';
 import { watchDescriptors } from './service/descriptor-watch.ts';
 import { createRemotes } from './service/create-remotes.ts';
 import { LiveUpstreams } from './service/live-upstreams.ts';
@@ -174,6 +175,7 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
     { logger, metrics: metrics.service, relieve: () => servers.registry.closeIdleConnections() },
     signal,
   );
+  const watched = watchCertificate({ servers, logger, metrics: metrics.service }, signal);
   const reloader = new Reloader({
     started: config,
     read: reread,
@@ -216,6 +218,7 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
   store.evictor.stop();
   await downloads.stop();
   await maintained;
+  await watched;
   await hosted.close();
   await store.close();
   await upstreams.close();

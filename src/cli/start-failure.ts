@@ -1,4 +1,5 @@
 import { isRegistryError } from '../oci/errors.ts';
+import { CertificateError } from '../service/certificate.ts';
 import { ProcessFailure } from '../service/process-failures.ts';
 
 /** What the system's error codes mean to someone who only wanted to start a registry. */
@@ -24,6 +25,7 @@ export function explainStartFailure(error: unknown): string {
   const { code } = error as NodeJS.ErrnoException;
   const hint = code === undefined ? undefined : hints[code];
   if (hint !== undefined) return `${error.message}\n  ${hint}`;
-  const isExplained = isRegistryError(error) || error instanceof ProcessFailure;
+  const isExplained =
+    isRegistryError(error) || error instanceof ProcessFailure || error instanceof CertificateError;
   return isExplained ? error.message : (error.stack ?? error.message);
 }

@@ -33,10 +33,8 @@ export interface Listen {
 
 export interface ServerConfig {
   readonly listen: Listen;
-  /** Paths of PEM files. With `client_ca`, only clients with a certificate of it are let in. */
-  readonly tls?:
-    | { readonly cert: string; readonly key: string; readonly client_ca?: string | undefined }
-    | undefined;
+  /** Plain HTTP where it is undefined. */
+  readonly tls?: TlsConfig | undefined;
   /** How long a client may take over the head of its request. */
   readonly headers_timeout: number;
   readonly keep_alive_timeout: number;
@@ -47,6 +45,19 @@ export interface ServerConfig {
   readonly drain_timeout: number;
   readonly limits: LimitsConfig;
 }
+
+/** Paths of PEM files. */
+export interface TlsConfig {
+  /** With the certificates that lead from it to its authority behind it, where there are any. */
+  readonly cert: string;
+  readonly key: string;
+  /** Only clients with a certificate of it are let in. */
+  readonly client_ca?: string | undefined;
+  readonly min_version: (typeof tlsVersions)[number];
+}
+
+/** What this Node.js speaks: older ones were given up (RFC 8996). */
+export const tlsVersions = ['TLSv1.2', 'TLSv1.3'] as const;
 
 export interface LimitsConfig {
   /** Connections at once, of all clients together. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { logLevels } from './config.ts';
+import { logLevels, tlsVersions } from './config.ts';
 import {
   bytes,
   duration,
@@ -32,6 +32,9 @@ const tls = z.strictObject({
   cert: file(),
   key: file(),
   client_ca: file().optional(),
+  min_version: z
+    .enum(tlsVersions, { error: `expected one of ${tlsVersions.join(', ')}` })
+    .prefault('TLSv1.2'),
 });
 
 const limits = z.strictObject({

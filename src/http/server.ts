@@ -14,13 +14,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { RegistryError } from '../oci/errors.ts';
 import { isAwaitingContent } from './awaiting-content.ts';
 import type { ClientLimits } from './client-limits.ts';
+import { secureContextOf, tlsServerOptions, type TlsOptions } from './tls-options.ts';
 
 /** Where a server listens, and its defences against slow and large requests. Times in milliseconds. */
 export interface ServerOptions {
   /** Undefined for every address there is. */
   readonly host: string | undefined;
   readonly port: number;
-  /** PEM; with a `ca`, only clients with a certificate of it are let in. Plain HTTP where absent. */
+  /** Plain HTTP where absent. */
   readonly tls?: TlsOptions | undefined;
   /** For a request's head to arrive whole. */
   readonly headersTimeout: number;
@@ -30,12 +31,6 @@ export interface ServerOptions {
   readonly stallTimeout: number;
   /** Bytes of a request's head. */
   readonly maxHeaderSize: number;
-}
-
-export interface TlsOptions {
-  readonly cert: Buffer;
-  readonly key: Buffer;
-  readonly ca: Buffer | undefined;
 }
 
 /** Milliseconds between two searches for idle connections. */
@@ -87,7 +82,7 @@ export class HttpServer {
     const server =
       tls === undefined
         ? createServer(settings, listener)
-        : createTlsServer({ ...settings, ...clientAuthentication(tls) }, listener);
+        : createTlsServer({ ...settings, ...tlsServerOptions(tls) }, listener);
     server.timeout = stallTimeout;
     server.on('timeout', (socket) => {
       if (isAwaitingContent(socket)) socket.setTimeout(stallTimeout);
@@ -123,12 +118,14 @@ export class HttpServer {
    * Shows another certificate to whoever connects from now on; with a `ca`, clients need one of it.
    * Whether they need any stays as it was, and with it the old certificate where that is to change:
    * without a `ca` of ours they would be judged by the public ones.
+   * @returns whether the new one is in use
    * @throws where the certificate and its key do not fit
    */
-  renewCertificate({ cert, key, ca }: TlsOptions): void {
-    if (!(this.#server instanceof TlsServer)) return;
-    if (this.#asksClients !== (ca !== undefined)) return;
-    this.#server.setSecureContext({ cert, key, ...(ca !== undefined && { ca }) });
+  renewCertificate(tls: TlsOptions): boolean {
+    if (!(this.#server instanceof TlsServer)) return false;
+    if (this.#asksClients !== (tls.ca !== undefined)) return false;
+    this.#server.setSecureContext(secureContextOf(tls));
+    return true;
   }
 
   /**
@@ -210,10 +207,6 @@ class OpenAnswers {
   has(connection: Duplex): boolean {
     return (this.#counts.get(connection)?.answers ?? 0) > 0;
   }
-}
-
-function clientAuthentication({ ca, ...pair }: TlsOptions): object {
-  return ca === undefined ? pair : { ...pair, ca, requestCert: true, rejectUnauthorized: true };
 }
 
 /** Answers what is no HTTP, or too much or too slow of it, in the form that clients of a registry know. */

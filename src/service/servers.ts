@@ -1,11 +1,10 @@
-import { readFileSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
-import { createSecureContext } from 'node:tls';
-import type { Config, LimitsConfig } from '../config/config.ts';
+import type { Config, LimitsConfig, TlsConfig } from '../config/config.ts';
 import { clientKey } from '../http/client-key.ts';
 import { ClientLimits, type LimitObserver } from '../http/client-limits.ts';
-import { HttpServer, type TlsOptions } from '../http/server.ts';
+import { HttpServer } from '../http/server.ts';
 import type { Rate } from '../lib/token-bucket.ts';
+import { readCertificate, type Certificate } from './certificate.ts';
 import { connectionLimit } from './open-files.ts';
 import type { Reloadable } from './reload.ts';
 
@@ -30,6 +29,8 @@ export class Servers implements Reloadable {
   readonly operations: HttpServer | undefined;
   readonly #observer: DoorObserver;
   readonly #clients: ClientLimits;
+  #tls: TlsConfig | undefined;
+  #certificate: Certificate | undefined;
 
   private constructor(
     registry: HttpServer,
@@ -42,7 +43,7 @@ export class Servers implements Reloadable {
     this.#clients = new ClientLimits({}, observer);
   }
 
-  /** Starts listening. Rejects with the system's error, such as EADDRINUSE. */
+  /** Starts listening. Rejects with the system's error, such as EADDRINUSE, or a CertificateError. */
   static async listen(config: Config, apps: ServerApps, observer: DoorObserver): Promise<Servers> {
     const { server, operations } = config;
     const onError = (error: Error): void => observer.failed(error);
@@ -52,28 +53,55 @@ export class Servers implements Reloadable {
       stallTimeout: server.stall_timeout,
       maxHeaderSize: server.max_header_size,
     };
-    const tls = readTls(server.tls);
+    const certificate = server.tls && readCertificate(server.tls);
     const registry = await HttpServer.listen(
       apps.registry,
-      { ...server.listen, ...limits, tls },
+      { ...server.listen, ...limits, tls: certificate?.options },
       onError,
     );
     const operationsServer =
       operations.listen &&
       (await HttpServer.listen(apps.operations, { ...operations.listen, ...limits }, onError));
     const servers = new Servers(registry, operationsServer, observer);
+    servers.#tls = server.tls;
+    servers.#certificate = certificate;
     servers.#limit(server.limits);
     return servers;
   }
 
-  /** @throws where a certificate or its key cannot be read, or the two do not fit */
+  /** @throws CertificateError */
   prepare({ server }: Config): () => void {
-    const tls = readTls(server.tls);
-    if (tls !== undefined) createSecureContext(contextOf(tls));
+    const { tls, limits } = server;
+    const certificate = tls && readCertificate(tls);
     return () => {
-      if (tls !== undefined) this.registry.renewCertificate(tls);
-      this.#limit(server.limits);
+      if (tls !== undefined && certificate !== undefined) this.#show(tls, certificate);
+      this.#limit(limits);
     };
+  }
+
+  /** What clients are shown; undefined without TLS. */
+  get certificate(): Certificate | undefined {
+    return this.#certificate;
+  }
+
+  /** The files that it was made of. */
+  get certificateFiles(): readonly string[] {
+    const { cert, key, client_ca } = this.#tls ?? {};
+    return [cert, key, client_ca].filter((path) => path !== undefined);
+  }
+
+  /**
+   * Reads these files again, and shows what is in them to whoever connects from now on.
+   * @throws CertificateError; what was shown stays then
+   */
+  renewCertificate(): void {
+    if (this.#tls !== undefined) this.#show(this.#tls, readCertificate(this.#tls));
+  }
+
+  #show(tls: TlsConfig, certificate: Certificate): void {
+    if (!this.registry.renewCertificate(certificate.options)) return;
+    this.#tls = tls;
+    this.#certificate = certificate;
   }
 
   #limit({ connections, per_client: each }: LimitsConfig): void {
@@ -109,18 +137,4 @@ export class Servers implements Reloadable {
 function rateOf(perMinute: number | undefined, burst = perMinute): Rate | undefined {
   if (perMinute === undefined || burst === undefined) return undefined;
   return { perMillisecond: perMinute / 60_000, burst };
-}
-
-function readTls(tls: Config['server']['tls']): TlsOptions | undefined {
-  return (
-    tls && {
-      cert: readFileSync(tls.cert),
-      key: readFileSync(tls.key),
-      ca: tls.client_ca === undefined ? undefined : readFileSync(tls.client_ca),
-    }
-  );
-}
-
-function contextOf({ cert, key, ca }: TlsOptions): { cert: Buffer; key: Buffer; ca?: Buffer } {
-  return { cert, key, ...(ca !== undefined && { ca }) };
 }

@@ -11,9 +11,12 @@ export class ServiceMetrics {
   readonly #codes = new BoundedLabel(20);
   readonly #reloaded: Gauge;
   readonly #reloadedAt: Gauge;
+  readonly #register: Registry;
+  #certificateReloaded: Gauge | undefined;
 
   constructor(register: Registry) {
     const registers = [register];
+    this.#register = register;
     this.#failures = new Counter({
       name: 'baleen_process_failures_total',
       help: 'Rejections that nobody handled, and exceptions that nobody caught: each is a bug to report',
@@ -67,6 +70,33 @@ export class ServiceMetrics {
     this.#reloads.inc({ result: succeeded ? 'succeeded' : 'refused' });
     this.#reloaded.set(succeeded ? 1 : 0);
     if (succeeded) this.#reloadedAt.setToCurrentTime();
+  }
+
+  /**
+   * There is TLS: where to ask when the certificate in use expires, in milliseconds since the epoch,
+   * whenever metrics are collected.
+   */
+  observeCertificate(expires: () => number): void {
+    this.#register.registerMetric(
+      new Gauge({
+        name: 'baleen_tls_certificate_expires_seconds',
+        help: 'When the certificate that clients are shown expires, in seconds since the epoch',
+        registers: [],
+        collect() {
+          this.set(expires() / 1000);
+        },
+      }),
+    );
+    this.#certificateReloaded = new Gauge({
+      name: 'baleen_tls_certificate_last_reload_successful',
+      help: 'Whether the files of the certificate could be used when they last changed: 1, or 0 while an older one is shown',
+      registers: [this.#register],
+    });
+    this.#certificateReloaded.set(1);
+  }
+
+  certificateReloaded(succeeded: boolean): void {
+    this.#certificateReloaded?.set(succeeded ? 1 : 0);
   }
 
   /** A connection was closed, or a request refused, because of this limit. */

@@ -41,7 +41,11 @@ describe('a request', () => {
 });
 
 describe('a certificate that is renewed', () => {
-  const pair = { cert: Buffer.from(testCertificate), key: Buffer.from(testKey) };
+  const pair = {
+    cert: Buffer.from(testCertificate),
+    key: Buffer.from(testKey),
+    minVersion: 'TLSv1.2' as const,
+  };
   const ca = pair.cert;
 
   /** Whether a client is let in, with a certificate or without. */
