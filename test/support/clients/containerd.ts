@@ -1,11 +1,11 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Child } from '../child.ts';
-import { command } from '../command.ts';
+import { command, tryCommand, type CommandResult } from '../command.ts';
 import { tempDir, type TempDir } from '../temp-dir.ts';
 import type { PullClient } from './pull-client.ts';
 
-/** A containerd of its own whose hosts.toml sends docker.io to Baleen, `?ns=docker.io` and all. */
+/** A containerd of its own whose hosts.toml can send docker.io to Baleen, `?ns=docker.io` and all. */
 export class Containerd implements PullClient {
   readonly #directory: TempDir;
   readonly #daemon: Child;
@@ -18,7 +18,7 @@ export class Containerd implements PullClient {
   }
 
   /** @param mirror such as `http://127.0.0.1:5000` */
-  static async start(mirror: string): Promise<Containerd> {
+  static async start(mirror = 'http://127.0.0.1:9'): Promise<Containerd> {
     const directory = tempDir('containerd');
     const at = (name: string): string => join(directory.path, name);
     await mkdir(at('hosts/docker.io'), { recursive: true });
@@ -44,16 +44,30 @@ export class Containerd implements PullClient {
     return containerd;
   }
 
+  /** Runs ctr on this containerd; it has to succeed. */
   async ctr(...args: readonly string[]): Promise<string> {
-    const socket = join(this.#directory.path, 'containerd.sock');
-    return command('ctr', ['--address', socket, ...args]);
+    return command('ctr', ['--address', this.#socket, ...args]);
   }
 
-  async pull(repository: string, reference: string): Promise<string> {
+  /** Runs ctr on this containerd, to whatever end. */
+  async tryCtr(...args: readonly string[]): Promise<CommandResult> {
+    return tryCommand('ctr', ['--address', this.#socket, ...args]);
+  }
+
+  get #socket(): string {
+    return join(this.#directory.path, 'containerd.sock');
+  }
+
+  /** Removes every image, and what only they held. */
+  async forgetImages(): Promise<void> {
     const present = await this.ctr('images', 'ls', '--quiet');
     for (const image of present.split('\n').filter(Boolean)) {
       await this.ctr('images', 'rm', '--sync', image);
     }
+  }
+
+  async pull(repository: string, reference: string): Promise<string> {
+    await this.forgetImages();
     this.#image = `docker.io/${repository}${reference}`;
     const hosts = join(this.#directory.path, 'hosts');
     await this.ctr('images', 'pull', '--snapshotter', 'native', '--hosts-dir', hosts, this.#image);

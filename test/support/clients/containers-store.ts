@@ -1,6 +1,6 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { command } from '../command.ts';
+import { command, tryCommand, type CommandResult } from '../command.ts';
 import { tempDir, type TempDir } from '../temp-dir.ts';
 
 /**
@@ -21,7 +21,7 @@ export class ContainersStore implements AsyncDisposable {
     await writeFile(join(directory.path, 'registries.conf'), registries);
     const policy = '{"default":[{"type":"insecureAcceptAnything"}]}';
     await writeFile(join(directory.path, 'policy.json'), policy);
-    await writeFile(join(directory.path, 'no-credentials.json'), '{}');
+    await writeFile(join(directory.path, 'credentials.json'), '{}');
     return new ContainersStore(directory);
   }
 
@@ -42,18 +42,36 @@ export class ContainersStore implements AsyncDisposable {
 
   /** Runs podman or buildah on the present store. */
   async run(program: string, ...args: readonly string[]): Promise<string> {
-    const store = ['--root', this.path('root'), '--runroot', this.path('run')];
-    return this.bare(program, ...store, '--storage-driver', 'vfs', ...args);
+    return this.bare(program, ...this.#onto(args));
+  }
+
+  /** The same to whatever end. */
+  async tryRun(program: string, ...args: readonly string[]): Promise<CommandResult> {
+    return this.tryBare(program, ...this.#onto(args));
   }
 
   /** Runs a program that has no store of its own. */
   async bare(program: string, ...args: readonly string[]): Promise<string> {
-    return command(program, args, {
+    return command(program, args, this.#environment());
+  }
+
+  /** The same to whatever end. */
+  async tryBare(program: string, ...args: readonly string[]): Promise<CommandResult> {
+    return tryCommand(program, args, this.#environment());
+  }
+
+  #onto(args: readonly string[]): string[] {
+    const store = ['--root', this.path('root'), '--runroot', this.path('run')];
+    return [...store, '--storage-driver', 'vfs', ...args];
+  }
+
+  #environment(): { env: Record<string, string> } {
+    return {
       env: {
         CONTAINERS_REGISTRIES_CONF: join(this.#directory.path, 'registries.conf'),
-        REGISTRY_AUTH_FILE: join(this.#directory.path, 'no-credentials.json'),
+        REGISTRY_AUTH_FILE: join(this.#directory.path, 'credentials.json'),
       },
-    });
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,11 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Child } from '../child.ts';
-import { command } from '../command.ts';
+import { command, tryCommand, type CommandResult } from '../command.ts';
 import { tempDir, type TempDir } from '../temp-dir.ts';
 import type { PullClient } from './pull-client.ts';
 
-/** A Docker daemon of its own that has Baleen as its mirror of Docker Hub. */
+/** A Docker daemon of its own, which can have Baleen as its mirror of Docker Hub. */
 export class Dockerd implements PullClient {
   readonly #directory: TempDir;
   readonly #daemon: Child;
@@ -17,7 +17,7 @@ export class Dockerd implements PullClient {
   }
 
   /** @param mirror such as `http://127.0.0.1:5000` */
-  static async start(mirror: string): Promise<Dockerd> {
+  static async start(mirror?: string): Promise<Dockerd> {
     const directory = tempDir('dockerd');
     const at = (name: string): string => join(directory.path, name);
     await writeFile(at('daemon.json'), '{}');
@@ -36,19 +36,30 @@ export class Dockerd implements PullClient {
       '--ip6tables=false',
       '--bridge=none',
       '--storage-driver=vfs',
-      '--registry-mirror',
-      mirror,
+      ...(mirror === undefined ? [] : ['--registry-mirror', mirror]),
     ]);
     const dockerd = new Dockerd(directory, daemon);
     await daemon.until('answers', () => dockerd.docker('version'), 60_000);
     return dockerd;
   }
 
+  /** Runs docker on this daemon; it has to succeed. */
   async docker(...args: readonly string[]): Promise<string> {
+    return command('docker', this.#onto(args), this.#environment());
+  }
+
+  /** Runs docker on this daemon, to whatever end. */
+  async tryDocker(...args: readonly string[]): Promise<CommandResult> {
+    return tryCommand('docker', this.#onto(args), this.#environment());
+  }
+
+  #onto(args: readonly string[]): string[] {
+    return ['-H', `unix://${join(this.#directory.path, 'docker.sock')}`, ...args];
+  }
+
+  #environment(): { env: Record<string, string | undefined> } {
     const { path } = this.#directory;
-    return command('docker', ['-H', `unix://${join(path, 'docker.sock')}`, ...args], {
-      env: { DOCKER_CONFIG: path, DOCKER_HOST: undefined, DOCKER_CONTEXT: undefined },
-    });
+    return { env: { DOCKER_CONFIG: path, DOCKER_HOST: undefined, DOCKER_CONTEXT: undefined } };
   }
 
   async pull(repository: string, reference: string): Promise<string> {

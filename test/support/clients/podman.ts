@@ -16,10 +16,7 @@ export class Podman implements PullClient {
   }
 
   async podman(...args: readonly string[]): Promise<string> {
-    const quiet = ['--cgroup-manager', 'cgroupfs', '--events-backend', 'none'];
-    // crun, which podman prefers where it is there, runs nothing where both versions of cgroups are.
-    const runtime = ['--runtime', 'runc', '--tmpdir', this.#store.path('tmp')];
-    return this.#store.run('podman', ...quiet, ...runtime, ...args);
+    return this.#store.run('podman', ...onPodman(this.#store), ...args);
   }
 
   async pull(repository: string, reference: string): Promise<string> {
@@ -31,12 +28,22 @@ export class Podman implements PullClient {
   }
 
   async output(): Promise<string> {
-    // podman raises these limits as far as it can, which not every sandbox lets it.
-    const limits = ['--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=1024:1024'];
-    return this.podman('run', '--rm', '--network', 'none', ...limits, this.#image);
+    return this.podman('run', '--rm', ...runLimits, this.#image);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#store[Symbol.asyncDispose]();
   }
 }
+
+/** What podman has to be told in any sandbox, before its command. */
+export function onPodman(store: ContainersStore): string[] {
+  const quiet = ['--cgroup-manager', 'cgroupfs', '--events-backend', 'none'];
+  // crun, which podman prefers where it is there, runs nothing where both versions of cgroups are.
+  return [...quiet, '--runtime', 'runc', '--tmpdir', store.path('tmp')];
+}
+
+/** For `podman run`: podman raises these limits as far as it can, which not every sandbox lets it. */
+export const runLimits = '--network none --ulimit nofile=1024:1024 --ulimit nproc=1024:1024'.split(
+  ' ',
+);

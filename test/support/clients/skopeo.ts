@@ -40,13 +40,17 @@ export class Skopeo implements PullClient {
 
   /** The digests of everything that was copied, computed anew. */
   async output(): Promise<string> {
-    const folder = this.#store.path();
-    const names = (await readdir(folder)).filter((name) => name !== 'version');
-    const digests = names.map(async (name) => digestOf(await readFile(join(folder, name))));
-    return (await Promise.all(digests)).toSorted().join('\n');
+    return digestsIn(this.#store.path());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#store[Symbol.asyncDispose]();
   }
+}
+
+/** The digests of everything in a folder that skopeo copied an image into, in order. */
+export async function digestsIn(folder: string): Promise<string> {
+  const names = (await readdir(folder)).filter((name) => name !== 'version');
+  const digests = names.map(async (name) => digestOf(await readFile(join(folder, name))));
+  return (await Promise.all(digests)).toSorted().join('\n');
 }
