@@ -75,19 +75,23 @@ export class AccessGuard implements Guard {
   /**
    * Whether a token may be given out for this: whether an account is allowed it in any repository
    * that the name may mean. Which one it is shows only when the token is used.
-   * @param name as the client writes it
+   * @param type `repository`, or `registry` with the name `catalog`
+   * @param name of the repository, as the client writes it
    */
-  grantable(caller: Caller, name: string, action: Action): boolean {
+  grantable(caller: Caller, type: string, name: string, action: string): boolean {
+    if (type === 'registry') {
+      return name === 'catalog' && action === '*' && this.#rules.permitsAnywhere(caller, 'pull');
+    }
+    if (type !== 'repository' || !isAction(action)) return false;
     return this.#table.meanings(name).some((route) => {
       const { repository, isHosted } = targetOf(name, route);
       return (isHosted || action === 'pull') && this.#rules.permits(caller, repository, action);
     });
   }
+}
 
-  /** Whether a token may be given out for `registry:catalog:*`. */
-  grantableCatalog(caller: Caller): boolean {
-    return this.#rules.permitsAnywhere(caller, 'pull');
-  }
+function isAction(text: string): text is Action {
+  return Object.hasOwn(verbs, text);
 }
 
 /**

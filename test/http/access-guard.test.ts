@@ -169,16 +169,29 @@ describe('the guard', () => {
     [root, '..', 'pull', false],
     [root, 'A', 'pull', false],
   ])('has a token given to %j for %s, %s: %j', (who, name, action, expected) => {
-    expect(guard.grantable(who, name, action)).toBe(expected);
+    expect(guard.grantable(who, 'repository', name, action)).toBe(expected);
   });
 
   it('gives no token for a private upstream under a name that may mean it, except to its readers', () => {
     const closed = new RouteTable([upstream('corp.example')], undefined);
     const strict = new AccessGuard(closed, new AccessRules(rules));
-    expect(strict.grantable(carol, 'app', 'pull')).toBe(true);
-    expect(strict.grantable(alice, 'app', 'pull')).toBe(false);
-    expect(strict.grantable(anonymous, 'app', 'pull')).toBe(false);
-    expect(strict.grantableCatalog(anonymous)).toBe(true);
+    expect(strict.grantable(carol, 'repository', 'app', 'pull')).toBe(true);
+    expect(strict.grantable(alice, 'repository', 'app', 'pull')).toBe(false);
+    expect(strict.grantable(anonymous, 'repository', 'app', 'pull')).toBe(false);
+  });
+
+  it.each<[Caller, string, string, string, boolean]>([
+    [anonymous, 'registry', 'catalog', '*', true],
+    [carol, 'registry', 'catalog', '*', true],
+    [root, 'registry', 'catalog', 'pull', false],
+    [root, 'registry', 'other', '*', false],
+    [root, 'repository(plugin)', 'local/app', 'pull', false],
+    [root, 'repository', 'local/app', '*', false],
+    [root, 'repository', 'local/app', 'toString', false],
+  ])('has a token given to %j for %s:%s:%s: %j', (who, type, name, action, expected) => {
+    expect(guard.grantable(who, type, name, action)).toBe(expected);
+    const closed = new AccessGuard(table, new AccessRules([]));
+    expect(closed.grantable(who, type, name, action)).toBe(false);
   });
 
   it('follows rules that take the place of others from the next request on', () => {
