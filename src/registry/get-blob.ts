@@ -129,9 +129,14 @@ export class BlobService {
       if (arriving !== undefined) return { size: arriving, outcome: { kind: 'collapsed' } };
     }
     const started = performance.now();
-    // A claim stands in for the upstream only where a GET could then be answered.
-    const { size } = await this.#confirm(route, digest, isHeld ? member : undefined);
-    if (isHeld) return { size: held, outcome: since(started, 'revalidated') };
+    if (isHeld) {
+      // A claim stands in for the upstream only where a GET could then be answered.
+      const confirmed = await this.#confirm(route, digest, member);
+      // Now that it may be served, its size has to show that it is whole.
+      const whole = await this.#stored.size(route, digest, confirmed);
+      if (whole !== undefined) return { size: whole, outcome: since(started, 'revalidated') };
+    }
+    const { size } = await this.#confirm(route, digest, undefined);
     const outcome: Outcome = { ...since(started, 'miss'), stored: false };
     return { size: size ?? member?.size, outcome };
   }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { truncate } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import type { Member } from '../../src/catalog/catalog.ts';
 import { digestOf, type Digest } from '../../src/oci/digest.ts';
 import { RegistryError } from '../../src/oci/errors.ts';
 import { mediaTypes } from '../../src/oci/media-type.ts';
@@ -101,6 +102,31 @@ describe('a stored blob of which no size is on record', () => {
     expect(outcome.kind).toBe('revalidated');
     expect(await catalog.linked(key, 'blobs', digest)).toMatchObject({ claimed: true });
     expect(hub.count('fetchBlob')).toBe(1);
+  });
+});
+
+describe('a stored blob that a repository only claims to hold', () => {
+  const elsewhere = 'ghcr.io/team/else';
+  const sizeElsewhere = async (): Promise<number | undefined> =>
+    (await scaffold.blobs.stat(scaffold.route(elsewhere), digest)).size;
+
+  beforeEach(async () => {
+    await pull();
+    const claim = { digest, mediaType: 'application/x', size: content.length, claimed: true };
+    await scaffold.catalog.link(scaffold.route(elsewhere).key, 'blobs', [claim as Member]);
+    await truncate(scaffold.layout.blob(digest), 150_000);
+  });
+
+  it('is never told of as short as its file was cut', async () => {
+    scaffold.other.addBlob('team/else', content);
+    expect(await sizeElsewhere()).toBe(content.length);
+    expect(scaffold.withdrawn).toMatchObject([{ digest, finder: 'serving' }]);
+  });
+
+  it('does not stand in for an upstream that cannot be asked, cut short', async () => {
+    scaffold.other.failure = new RegistryError('UPSTREAM_UNAVAILABLE');
+    await expect(sizeElsewhere()).rejects.toMatchObject({ code: 'UPSTREAM_UNAVAILABLE' });
+    expect(scaffold.withdrawn).toMatchObject([{ digest, finder: 'serving' }]);
   });
 });
 
