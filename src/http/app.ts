@@ -9,6 +9,7 @@ import { getManifest } from './manifests.ts';
 import type { HttpObserver } from './observer.ts';
 import { Doors, type Guard } from './registry-request.ts';
 import { RequestContext, requestId, type ContextResponse } from './request-context.ts';
+import { getSearch, getV1Ping } from './search.ts';
 
 export interface AppOptions {
   readonly table: RouteTable;
@@ -36,6 +37,8 @@ export function createApp(options: AppOptions): Express {
   app.get('/v2/_catalog', getCatalog(doors, options.listRepositories));
   app.get('/v2/*name/tags/list', getTags(doors, content.tags));
   app.get('/v2/*name/referrers/:digest', getReferrers(doors, content.referrers));
+  app.get('/v1/_ping', getV1Ping);
+  app.get('/v1/search', getSearch(doors, options.listRepositories));
   app.get('/', getWelcome);
   app.use(notFound);
   app.use(errorHandler(observer));

@@ -4,9 +4,9 @@ import { mediaTypes } from '../oci/media-type.ts';
 import { cutPage, parsePageSize } from '../oci/page.ts';
 import type { Route } from '../registry/resolve-route.ts';
 import type { Content } from './content.ts';
-import { commonHeaders } from './headers.ts';
 import { parameterOf, queryOf, type Doors } from './registry-request.ts';
 import type { ContextResponse } from './request-context.ts';
+import { sendJson } from './send-json.ts';
 
 /** `GET /v2/<name>/tags/list?n=&last=` (distribution specification, "Listing Tags"). */
 export function getTags(doors: Doors, tags: Content<Route>['tags']): RequestHandler {
@@ -70,21 +70,4 @@ function linkNext(request: Request, response: Response, next: string | undefined
   const parameters = new URLSearchParams(query);
   parameters.set('last', next);
   response.setHeader('Link', `<${path}?${parameters.toString()}>; rel="next"`);
-}
-
-function sendJson(
-  request: Request,
-  response: Response,
-  value: unknown,
-  contentType = 'application/json',
-): void {
-  const { context } = (response as unknown as ContextResponse).locals;
-  const bytes = Buffer.from(JSON.stringify(value));
-  response.writeHead(200, {
-    ...commonHeaders(request, context),
-    'Content-Type': contentType,
-    'Content-Length': bytes.length,
-  });
-  if (request.method !== 'HEAD') context.bytes = bytes.length;
-  response.end(request.method === 'HEAD' ? undefined : bytes);
 }

@@ -54,6 +54,11 @@ export class Doors {
     this.#guard = guard;
   }
 
+  /** Whether there is anything that not everybody may do. */
+  get isGuarded(): boolean {
+    return this.#guard !== undefined;
+  }
+
   /**
    * Finds the route of a request below `/v2/<name>/…`, notes it for the log, and lets it pass. Who
    * is not let in does not learn either whether the name leads anywhere.
@@ -129,6 +134,11 @@ export class Doors {
       if (this.#guard === undefined) throw error;
       return undefined;
     }
+  }
+
+  /** Where a name alone leads; undefined where it leads nowhere, or is not allowed. */
+  routeOf(name: string): Route | undefined {
+    return this.#tryResolve({ name });
   }
 
   #tryResolve(request: RouteRequest): Route | undefined {

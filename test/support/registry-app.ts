@@ -5,7 +5,7 @@ import { HttpServer } from '../../src/http/server.ts';
 import { ReferrerListService } from '../../src/registry/list-referrers.ts';
 import { listRepositories } from '../../src/registry/list-repositories.ts';
 import { TagListService } from '../../src/registry/list-tags.ts';
-import type { HostedRoute } from '../../src/registry/resolve-route.ts';
+import type { Route } from '../../src/registry/resolve-route.ts';
 import type { FreshnessPolicy } from '../../src/registry/remote.ts';
 import { createScaffold } from './scaffold.ts';
 
@@ -27,7 +27,7 @@ export async function startRegistryApp(policy: Partial<FreshnessPolicy> = {}) {
         tags: new TagListService(catalog, signal),
         referrers: new ReferrerListService(catalog, manifests, signal),
       },
-      nothingHosted,
+      nothingThere,
     ),
     listRepositories: (only) => listRepositories(catalog, 'docker.io', only),
     observer: {
@@ -62,10 +62,11 @@ export async function startRegistryApp(policy: Partial<FreshnessPolicy> = {}) {
 
 /** No route leads there. */
 const unreachable = (): never => {
-  throw new Error('nothing is hosted');
+  throw new Error('nothing is there');
 };
 
-const nothingHosted: Content<HostedRoute> = {
+/** For tests in which nobody gets so far as to pull. */
+export const nothingThere: Content<Route> = {
   manifests: { get: unreachable },
   blobs: { open: unreachable, stat: unreachable, contentFailed: unreachable },
   tags: { list: unreachable },
