@@ -37,7 +37,12 @@ export class HostedLocks {
     });
   }
 
-  /** Notes from now on which blobs were worked on. Dispose it. */
+  /** The same for who only takes away: no watch has to hear of it. */
+  removingBlob<T>(digest: Digest, work: () => Promise<T>): Promise<T> {
+    return this.#blobs.run([digest], work);
+  }
+
+  /** Notes from now on which blobs may have been linked. Dispose it. */
   watchBlobs(): BlobWatch {
     const watch: BlobWatch = {
       seen: new Set(),
@@ -53,6 +58,6 @@ export class HostedLocks {
  * since.
  */
 export interface BlobWatch extends Disposable {
-  /** The blobs that somebody has had the lock of, and let go of. */
+  /** The blobs of which somebody has had the lock, and let go of it. */
   readonly seen: Set<Digest>;
 }
