@@ -70,7 +70,6 @@ export class Doors {
     const wildcard: unknown = request.params['name'];
     const path = Array.isArray(wildcard) ? wildcard.join('/') : String(wildcard);
     const name = context.pathPrefix === undefined ? path : `${context.pathPrefix}/${path}`;
-    context.name = name;
     context.action = action;
     const { host } = request.headers;
     const ns = queryOf(request, 'ns');
@@ -106,6 +105,7 @@ export class Doors {
    * @throws RegistryError as {@link Guard.admitToCatalog}
    */
   enterCatalog(context: RequestContext): void {
+    context.action = 'pull';
     this.#guard?.admitToCatalog(context);
   }
 

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Action } from '../access/action.ts';
 import { anonymous, type Caller } from '../access/caller.ts';
+import type { Scope } from '../access/scope.ts';
 import type { RegistryError } from '../oci/errors.ts';
 import type { Outcome } from '../registry/outcome.ts';
 import type { Route } from '../registry/resolve-route.ts';
@@ -15,10 +16,10 @@ export class RequestContext {
   pathPrefix: string | undefined;
   /** Who makes the request; `anonymous`, too, where there are no accounts. */
   caller: Caller = anonymous;
-  /** The repository's name as the client writes it, prefix included. */
-  name: string | undefined;
   /** What the request wants of its repository. */
   action: Action | undefined;
+  /** Where the request was refused for want of it: the scope of a token that would do. */
+  neededScope: Scope | undefined;
   route: Route | undefined;
   reference: string | undefined;
   outcome: Outcome | undefined;

@@ -1,3 +1,4 @@
+import { isLoggedIn } from '../access/caller.ts';
 import type { HttpObserver } from '../http/observer.ts';
 import type { OperationsObserver } from '../http/operations-api.ts';
 import type { RegistryError } from '../oci/errors.ts';
@@ -24,7 +25,8 @@ export function createHttpObserver(
 ): HttpObserver {
   return {
     requestEnded({ context, method, path, status, remote, userAgent, durationMs }) {
-      const { route, outcome, error, bytes, complete } = context;
+      const { route, outcome, error, bytes, complete, caller, action } = context;
+      const refusal = refusalOf(error);
       const upstream = route?.via === 'hosted' ? undefined : route?.remote.name;
       metrics.requestAnswered({
         route: route?.via,
@@ -36,9 +38,11 @@ export function createHttpObserver(
         seconds: durationMs / 1000,
       });
       if (error !== undefined) metrics.errorAnswered(error.code);
+      if (refusal !== undefined) metrics.accessRefused(refusal, action);
       logging.access?.write({
         id: context.id,
         remote,
+        account: isLoggedIn(caller) ? caller.account : undefined,
         method,
         path,
         route: route?.via,
@@ -48,6 +52,7 @@ export function createHttpObserver(
         status,
         outcome: outcome?.kind,
         error: error?.code,
+        refused: refusal && action,
         bytes,
         durationMs,
         upstreamMs: outcome?.upstreamMs,
@@ -61,6 +66,11 @@ export function createHttpObserver(
       else logger.warn('a request failed', fields);
     },
   };
+}
+
+/** The code of an answer that tells a client that it may not. */
+function refusalOf(error: RegistryError | undefined): 'UNAUTHORIZED' | 'DENIED' | undefined {
+  return error?.code === 'UNAUTHORIZED' || error?.code === 'DENIED' ? error.code : undefined;
 }
 
 /** Logs what operators have asked the running service to do. */

@@ -23,6 +23,7 @@ export class Metrics {
   readonly #catalogErrors: Counter<'operation'>;
   readonly #catalogUp: Gauge;
   readonly #errors: Counter<'code'>;
+  readonly #refusals: Counter<'code' | 'action'>;
   readonly #operations = new BoundedLabel(50);
   readonly #results = new BoundedLabel(50);
   readonly #codes = new BoundedLabel(100);
@@ -60,6 +61,12 @@ export class Metrics {
       labelNames: ['code'],
       registers,
     });
+    this.#refusals = new Counter({
+      name: 'baleen_access_refusals_total',
+      help: 'Requests refused for want of a login or a permission, by code (UNAUTHORIZED, DENIED) and by what they wanted; the first request of a client without a token is one of them',
+      labelNames: ['code', 'action'],
+      registers,
+    });
     new Gauge({
       name: 'baleen_build_info',
       help: 'Always 1; the labels tell what is running',
@@ -85,6 +92,11 @@ export class Metrics {
   /** A request was answered with an error of this code. */
   errorAnswered(code: string): void {
     this.#errors.inc({ code: this.#codes.of(code) });
+  }
+
+  /** @param action what the request wanted of a repository, where it was about one */
+  accessRefused(code: 'UNAUTHORIZED' | 'DENIED', action = 'none'): void {
+    this.#refusals.inc({ code, action });
   }
 
   upstreamRequest(request: UpstreamRequest): void {
