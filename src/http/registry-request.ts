@@ -122,20 +122,6 @@ export class Doors {
     );
   }
 
-  /**
-   * The upstream that `ns` means in a request for names; undefined where there is none and nobody
-   * is to learn that: it is then like one of which nothing is visible.
-   * @throws RegistryError NAME_UNKNOWN
-   */
-  namespace(ns: string): string | undefined {
-    try {
-      return this.table.namespace(ns).name;
-    } catch (error) {
-      if (this.#guard === undefined) throw error;
-      return undefined;
-    }
-  }
-
   /** Where a name alone leads; undefined where it leads nowhere, or is not allowed. */
   routeOf(name: string): Route | undefined {
     return this.#tryResolve({ name });
