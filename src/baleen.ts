@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { createCatalog } from './catalog/create-catalog.ts';
 import { PinRecord } from './catalog/pin-record.ts';
 import { about } from './service/about.ts';
-import { banner } from './cli/banner.ts';
+import { announce } from './cli/announce.ts';
 import { exitCodes } from './cli/context.ts';
 import { watchCertificate } from './service/certificate-watch.ts';
 import { watchDescriptors } from './service/descriptor-watch.ts';
@@ -31,7 +31,6 @@ import { stopSignal } from './service/stop-signal.ts';
 import { upstreamNames } from './service/upstream-names.ts';
 import { readVersion } from './cli/version.ts';
 import type { Config } from './config/config.ts';
-import { formatListen } from './config/listen.ts';
 import { createApp } from './http/app.ts';
 import { eitherContent } from './http/content.ts';
 import { createOperationsApp } from './http/operations.ts';
@@ -59,7 +58,7 @@ const version = readVersion();
 
 /** Puts the parts together, serves until a signal says stop, and drains; rejects where it failed. */
 async function serve(config: Config, reread: () => Config): Promise<void> {
-  const { operations, storage, log } = config;
+  const { operations, storage } = config;
   const logging = new Logging(config);
   const { logger, writer } = logging;
   const metrics = new Metrics(version);
@@ -191,17 +190,11 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
     unusedTtl: storage.unused_ttl,
   });
   const maintained = maintenance.run(signal);
-  const bound = servers.bound(config);
-  if (log.format === 'pretty')
-    process.stdout.write(banner(bound, { version, hostname: hostname() }));
-  logger.info('serving', {
-    version,
-    listen: formatListen(bound.server.listen),
-    operations: bound.operations.listen && formatListen(bound.operations.listen),
-    directory: storage.directory,
-    upstreams: Object.keys(config.upstreams),
-    default_upstream: config.default_upstream,
-  });
+  announce(
+    servers.bound(config),
+    { version, hostname: hostname() },
+    { logger, write: (text) => void process.stdout.write(text) },
+  );
 
   const reason = await stop.received;
   const hasFailed = reason instanceof ProcessFailure;
