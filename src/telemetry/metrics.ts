@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import { BoundedLabel } from './bounded-label.ts';
+import { NotificationMetrics } from './notification-metrics.ts';
 import { RequestMetrics, type AnsweredRequest } from './request-metrics.ts';
 import { RepairMetrics } from './repair-metrics.ts';
 import { ServiceMetrics } from './service-metrics.ts';
@@ -16,6 +17,8 @@ export class Metrics {
   readonly repair: RepairMetrics;
   /** What the store does on its own, and how the disk is. */
   readonly store: StoreMetrics;
+  /** What becomes of events. */
+  readonly notifications: NotificationMetrics;
   readonly #register = new Registry();
   readonly #requests: RequestMetrics;
   readonly #upstream: UpstreamMetrics;
@@ -35,6 +38,7 @@ export class Metrics {
     this.service = new ServiceMetrics(this.#register);
     this.repair = new RepairMetrics(this.#register);
     this.store = new StoreMetrics(this.#register);
+    this.notifications = new NotificationMetrics(this.#register);
     this.#requests = new RequestMetrics(this.#register);
     this.#upstream = new UpstreamMetrics(this.#register);
     this.#downloads = new Counter({
