@@ -9,6 +9,8 @@ import { watchDescriptors } from './service/descriptor-watch.ts';
 import { createRemotes } from './service/create-remotes.ts';
 import { LiveUpstreams } from './service/live-upstreams.ts';
 import { Hosted } from './service/hosted.ts';
+import { tellingOfNews, tellingOfPulls } from './service/content-events.ts';
+import { LiveNotifications } from './service/notifications.ts';
 import { Logging } from './service/logging.ts';
 import { Maintenance } from './service/maintenance.ts';
 import {
@@ -86,7 +88,8 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
     redis: redisOptions(config),
     observer: createCatalogObserver(metrics, logger),
   });
-  const observer = createRegistryObserver(metrics, logger);
+  const notifications = new LiveNotifications({ config, layout, version, metrics, logger });
+  const observer = tellingOfNews(createRegistryObserver(metrics, logger), notifications.events);
   const shutdown = new AbortController();
   const { signal } = shutdown;
   const downloads = new Downloads({
@@ -142,7 +145,7 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
       hosted.content,
     ),
     listRepositories: (only) => listRepositories(catalog, table.defaultUpstream, only),
-    observer: createHttpObserver(metrics, logger, logging),
+    observer: tellingOfPulls(createHttpObserver(metrics, logger, logging), notifications.events),
   });
   const operationsApp = createOperationsApp({
     metrics: async () => ({ contentType: metrics.contentType, body: await metrics.render() }),
@@ -160,6 +163,7 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
         about: () => about(version, storage.directory),
         stats: () => gatherStats(storage.directory, store, catalog, eviction),
         upstreams: () => Promise.resolve({ upstreams: upstreams.status() }),
+        notifications: () => Promise.resolve(notifications.describe()),
       },
       does: {
         ...maintenance.does,
@@ -170,6 +174,7 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
 
   const apps = { registry: app, operations: operationsApp };
   const servers = await Servers.listen(config, apps, createDoorObserver(metrics.service, logger));
+  notifications.address = `${hostname()}:${servers.registry.port}`;
   watchDescriptors(
     { logger, metrics: metrics.service, relieve: () => servers.registry.closeIdleConnections() },
     signal,
@@ -178,7 +183,7 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
   const reloader = new Reloader({
     started: config,
     read: reread,
-    parts: [logging, upstreams, servers],
+    parts: [logging, upstreams, notifications, servers],
     logger,
     metrics: metrics.service,
   });
@@ -213,6 +218,7 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
   await maintained;
   await watched;
   await hosted.close();
+  await notifications.events.close();
   await store.close();
   await upstreams.close();
   await catalog.close();

@@ -154,6 +154,7 @@ export class Notifications {
     this.#isDurable = false;
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    if (events.length === 0) return;
     const source = this.#options.source();
     const told = events.map((event) => ({ event, line: eventLine(event, source) }));
     const writes = [...this.#running.values()].map(async ({ endpoint }) => {

@@ -3,7 +3,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Action } from '../access/action.ts';
 import { anonymous, type Caller } from '../access/caller.ts';
 import type { Scope } from '../access/scope.ts';
+import type { Digest } from '../oci/digest.ts';
 import type { RegistryError } from '../oci/errors.ts';
+import type { StoredManifest } from '../registry/manifest-cache.ts';
 import type { Outcome } from '../registry/outcome.ts';
 import type { Route } from '../registry/resolve-route.ts';
 
@@ -22,6 +24,10 @@ export class RequestContext {
   neededScope: Scope | undefined;
   route: Route | undefined;
   reference: string | undefined;
+  /** The manifest that is answered. */
+  manifest: StoredManifest | undefined;
+  /** The blob that is answered, or a part of it. */
+  blob: Digest | undefined;
   outcome: Outcome | undefined;
   error: RegistryError | undefined;
   /** Bytes of the body that were sent. */

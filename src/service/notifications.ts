@@ -20,8 +20,6 @@ export interface LiveNotificationsOptions {
   readonly version: string;
   readonly metrics: Metrics;
   readonly logger: Logger;
-  /** Host and port by which this Baleen goes. */
-  readonly address: () => string;
 }
 
 /** How long to wait after failures. Milliseconds. */
@@ -30,16 +28,18 @@ const backoff = { first: 1_000, longest: 120_000 };
 /** The endpoints in force. */
 export class LiveNotifications implements Reloadable {
   readonly events: Notifications;
+  /** Host and port of this Baleen, as events name it. */
+  address = '';
   readonly #userAgent: string;
 
   /** @throws as {@link prepare} */
-  constructor({ config, layout, version, metrics, logger, address }: LiveNotificationsOptions) {
+  constructor({ config, layout, version, metrics, logger }: LiveNotificationsOptions) {
     this.#userAgent = `baleen/${version}`;
     const instanceID = randomUUID();
     this.events = new Notifications({
       folder: join(layout.root, 'events'),
       tmpDir: layout.temporary,
-      source: () => ({ addr: address(), instanceID }),
+      source: () => ({ addr: this.address, instanceID }),
       observer: createNotificationObserver(metrics, logger),
     });
     metrics.notifications.observe(() => this.events.status());
@@ -56,7 +56,6 @@ export class LiveNotifications implements Reloadable {
 
   /** `GET /api/notifications` */
   describe(): object {
-    const time = (at: number | undefined) => (at === undefined ? null : new Date(at).toISOString());
     const endpoints = this.events.status().map((status) => ({
       name: status.name,
       url: redactUrl(status.url),
@@ -71,6 +70,10 @@ export class LiveNotifications implements Reloadable {
     }));
     return { endpoints };
   }
+}
+
+function time(at: number | undefined): string | null {
+  return at === undefined ? null : new Date(at).toISOString();
 }
 
 function endpointOptions(

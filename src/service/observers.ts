@@ -3,6 +3,7 @@ import type { HttpObserver } from '../http/observer.ts';
 import type { OperationsObserver } from '../http/operations-api.ts';
 import type { RegistryError } from '../oci/errors.ts';
 import type { Download } from '../registry/download.ts';
+import type { StoredManifest } from '../registry/manifest-cache.ts';
 import type { ProxiedRoute } from '../registry/resolve-route.ts';
 import type { AccessLog } from '../telemetry/access-log.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -121,11 +122,15 @@ export interface RegistryEvents {
   downloadEnded(download: Download): void;
   received(download: Download, bytes: number): void;
   servedStale(route: ProxiedRoute, reference: string, error: RegistryError): void;
+  cached(route: ProxiedRoute, reference: string, manifest: StoredManifest): void;
   notStored(route: ProxiedRoute, reference: string, error: unknown): void;
 }
 
 /** Counts and logs what goes on between requests. */
-export function createRegistryObserver(metrics: Metrics, logger: Logger): RegistryEvents {
+export function createRegistryObserver(
+  metrics: Metrics,
+  logger: Logger,
+): Omit<RegistryEvents, 'cached'> {
   const occasional = new Occasional(quiet);
   return {
     received: ({ source }, bytes) => metrics.upstreamReceived(source.upstream.name, bytes),
