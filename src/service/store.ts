@@ -21,6 +21,7 @@ export const keepsEverything: EvictionPolicy = {
   highWatermark: 1,
   lowWatermark: 1,
   unusedTtl: undefined,
+  keepsEverything: true,
 };
 
 /**

@@ -12,6 +12,8 @@ export interface EvictionPolicy {
   readonly lowWatermark: number;
   /** Milliseconds without a use after which a blob goes; undefined for never. */
   readonly unusedTtl: number | undefined;
+  /** Nothing ever goes, not even from a full disk: there is no other copy. False where absent. */
+  readonly keepsEverything?: boolean;
 }
 
 /** Why something was evicted: above the limit, unused for too long, or the disk had no room left. */

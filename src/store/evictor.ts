@@ -126,6 +126,7 @@ export class Evictor {
 
   /** The disk is full although no limit was reached: gives up a little, now and then. */
   relieve(): void {
+    if (this.#policy.keepsEverything === true) return;
     const now = performance.now();
     if (now - this.#relievedAt < reliefPause) return;
     this.#relievedAt = now;
@@ -177,12 +178,12 @@ export class Evictor {
     return this.#once((evicted) => this.#free(evicted, 'size', left));
   }
 
-  /** Nobody waits for a sweep any more: what finds no room as it is stays in its spool. */
   /** What is stored has been counted, as far as that can be done. */
   counted(): void {
     this.#markCounted();
   }
 
+  /** Nobody waits for a sweep any more: what finds no room as it is stays in its spool. */
   stop(): void {
     this.#abort.abort();
     this.#markCounted();
@@ -250,7 +251,7 @@ export class Evictor {
   }
 
   async #evict(blob: StoredBlob, evicted: Evicted): Promise<void> {
-    if (this.#protected.has(blob.digest)) return;
+    if (this.#policy.keepsEverything === true || this.#protected.has(blob.digest)) return;
     const bytes = await this.#store.evict(blob);
     if (bytes > 0) add(evicted, bytes);
   }

@@ -273,6 +273,16 @@ describe('a store without a limit', () => {
   });
 });
 
+it('lets nothing go that has no other copy, whatever the limits and the disk say', async () => {
+  await reopen({ maxSize: 1000, unusedTtl: 60_000, keepsEverything: true });
+  const blobs = [await keep('a', 100, 60), await keep('b', 900, 30), await keep('c', 900, 10)];
+  store.evictor.relieve();
+  await store.evictor.sweep();
+  await store.evictor.expire(Date.now());
+  expect(await held(...blobs)).toEqual([true, true, true]);
+  expect(told.filter((line) => !line.startsWith('not enough'))).toEqual([]);
+});
+
 it('counts what comes and goes while it counts, each once', async () => {
   await reopen({});
   const blobs = Array.from({ length: 300 }, (_, index) => Buffer.from(`blob ${index}`));
