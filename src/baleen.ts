@@ -2,15 +2,13 @@ import { hostname } from 'node:os';
 import { createCatalog } from './catalog/create-catalog.ts';
 import { PinRecord } from './catalog/pin-record.ts';
 import { about } from './service/about.ts';
-import { announce } from './cli/announce.ts';
+import { banner } from './cli/banner.ts';
 import { exitCodes } from './cli/context.ts';
 import { watchCertificate } from './service/certificate-watch.ts';
 import { watchDescriptors } from './service/descriptor-watch.ts';
 import { createRemotes } from './service/create-remotes.ts';
 import { LiveUpstreams } from './service/live-upstreams.ts';
 import { Hosted } from './service/hosted.ts';
-import { tellingOfNews, tellingOfPulls } from './service/content-events.ts';
-import { LiveNotifications } from './service/notifications.ts';
 import { Logging } from './service/logging.ts';
 import { Maintenance } from './service/maintenance.ts';
 import {
@@ -33,6 +31,7 @@ import { stopSignal } from './service/stop-signal.ts';
 import { upstreamNames } from './service/upstream-names.ts';
 import { readVersion } from './cli/version.ts';
 import type { Config } from './config/config.ts';
+import { formatListen } from './config/listen.ts';
 import { createApp } from './http/app.ts';
 import { eitherContent } from './http/content.ts';
 import { createOperationsApp } from './http/operations.ts';
@@ -60,7 +59,7 @@ const version = readVersion();
 
 /** Puts the parts together, serves until a signal says stop, and drains; rejects where it failed. */
 async function serve(config: Config, reread: () => Config): Promise<void> {
-  const { operations, storage } = config;
+  const { operations, storage, log } = config;
   const logging = new Logging(config);
   const { logger, writer } = logging;
   const metrics = new Metrics(version);
@@ -88,8 +87,7 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
     redis: redisOptions(config),
     observer: createCatalogObserver(metrics, logger),
   });
-  const notifications = new LiveNotifications({ config, layout, version, metrics, logger });
-  const observer = tellingOfNews(createRegistryObserver(metrics, logger), notifications.events);
+  const observer = createRegistryObserver(metrics, logger);
   const shutdown = new AbortController();
   const { signal } = shutdown;
   const downloads = new Downloads({
@@ -123,7 +121,14 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
   const cache = new ManifestCache(store, health, storage.manifest_cache);
   const fetcher = new ManifestFetcher({ catalog, cache, observer, signal });
   const manifests = new ManifestService({ catalog, cache, fetcher, observer, signal });
-  const hosted = await Hosted.open({ config, pool, metrics, logger, signal });
+  const hosted = await Hosted.open({
+    config,
+    pool,
+    cached: { layout, store, catalog },
+    metrics,
+    logger,
+    signal,
+  });
   metrics.store.observe(() => ({
     bytes: store.usage.bytes,
     blobs: store.usage.blobs,
@@ -144,15 +149,16 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
       },
       hosted.content,
     ),
+    push: hosted.push,
     listRepositories: (only) => listRepositories(catalog, table.defaultUpstream, only),
-    observer: tellingOfPulls(createHttpObserver(metrics, logger, logging), notifications.events),
+    observer: createHttpObserver(metrics, logger, logging),
   });
   const operationsApp = createOperationsApp({
     metrics: async () => ({ contentType: metrics.contentType, body: await metrics.render() }),
     readiness: () => ({
       serving: stop.signal.aborted ? 'failing' : 'ok',
       catalog: catalog.cacheUp ? 'ok' : 'degraded',
-      storage: store.health.state === 'ok' ? 'ok' : 'degraded',
+      storage: store.health.state === 'ok' && hosted.disk === 'ok' ? 'ok' : 'degraded',
     }),
     api: {
       hosts: new Set(
@@ -163,7 +169,6 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
         about: () => about(version, storage.directory),
         stats: () => gatherStats(storage.directory, store, catalog, eviction),
         upstreams: () => Promise.resolve({ upstreams: upstreams.status() }),
-        notifications: () => Promise.resolve(notifications.describe()),
       },
       does: {
         ...maintenance.does,
@@ -174,7 +179,6 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
 
   const apps = { registry: app, operations: operationsApp };
   const servers = await Servers.listen(config, apps, createDoorObserver(metrics.service, logger));
-  notifications.address = `${hostname()}:${servers.registry.port}`;
   watchDescriptors(
     { logger, metrics: metrics.service, relieve: () => servers.registry.closeIdleConnections() },
     signal,
@@ -183,7 +187,7 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
   const reloader = new Reloader({
     started: config,
     read: reread,
-    parts: [logging, upstreams, notifications, servers],
+    parts: [logging, upstreams, servers],
     logger,
     metrics: metrics.service,
   });
@@ -194,12 +198,18 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
     spoolTtl: storage.spool_ttl,
     unusedTtl: storage.unused_ttl,
   });
-  const maintained = maintenance.run(signal);
-  announce(
-    servers.bound(config),
-    { version, hostname: hostname() },
-    { logger, write: (text) => void process.stdout.write(text) },
-  );
+  const maintained = Promise.all([maintenance.run(signal), hosted.run(signal)]);
+  const bound = servers.bound(config);
+  if (log.format === 'pretty')
+    process.stdout.write(banner(bound, { version, hostname: hostname() }));
+  logger.info('serving', {
+    version,
+    listen: formatListen(bound.server.listen),
+    operations: bound.operations.listen && formatListen(bound.operations.listen),
+    directory: storage.directory,
+    upstreams: Object.keys(config.upstreams),
+    default_upstream: config.default_upstream,
+  });
 
   const reason = await stop.received;
   const hasFailed = reason instanceof ProcessFailure;
@@ -218,7 +228,6 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
   await maintained;
   await watched;
   await hosted.close();
-  await notifications.events.close();
   await store.close();
   await upstreams.close();
   await catalog.close();

@@ -1,5 +1,3 @@
-import type { HoldConfig, NotificationsConfig } from './notifications-config.ts';
-
 /**
  * The effective configuration: every default filled in, every unit resolved. Sizes are bytes,
  * durations are milliseconds, paths are absolute. The names are those of the file, so that one
@@ -20,8 +18,6 @@ export interface Config {
   readonly hosted: HostedConfig;
   /** Who may do what; where there are accounts and it is undefined, each may do everything. */
   readonly access?: readonly AccessRuleConfig[] | undefined;
-  readonly notifications: NotificationsConfig;
-  readonly hold: HoldConfig;
   /** No upstream is ever called. Already folded into every upstream's own `offline`. */
   readonly offline: boolean;
   readonly log: LogConfig;
@@ -109,6 +105,12 @@ export interface HostedConfig {
   readonly delete: boolean;
   readonly rules: readonly HostedRuleConfig[];
   readonly gc: HostedGcConfig;
+  /** Bytes; what is larger is refused. */
+  readonly max_blob_size: number;
+  /** Blob uploads that are open at once, of all clients together. */
+  readonly max_uploads: number;
+  /** How long after its last byte an upload is kept that nobody goes on with. */
+  readonly upload_ttl: number;
 }
 
 /** What holds for the tags that it names; of several rules that name a tag, all hold. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { duration, durationOrOff, flag, glob, integer } from './scalars.ts';
+import { bytes, duration, durationOrOff, flag, glob, integer } from './scalars.ts';
 
 /** One entry of `hosted.rules`. */
 const rule = z
@@ -28,4 +28,7 @@ export const hostedSchema = z.strictObject({
   delete: flag().prefault(true),
   rules: z.array(rule).prefault([]),
   gc: gc.prefault({}),
+  max_blob_size: bytes({ min: 1 }).prefault('100GiB'),
+  max_uploads: integer(1, 1_000_000).prefault(4_096),
+  upload_ttl: duration({ min: 1_000 }).prefault('1d'),
 });

@@ -1,7 +1,7 @@
 import type { Action } from '../access/action.ts';
 import { isLoggedIn, type Caller } from '../access/caller.ts';
 import type { AccessRules } from '../access/rules.ts';
-import { scopeAllows, type ScopeEntry } from '../access/scope.ts';
+import { scopeAllows } from '../access/scope.ts';
 import { RegistryError } from '../oci/errors.ts';
 import type { RouteTable } from '../registry/resolve-route.ts';
 import { targetOf, type Guard, type Target } from './registry-request.ts';
@@ -36,20 +36,16 @@ export class AccessGuard implements Guard {
     this.#rules = rules;
   }
 
-  admit(context: RequestContext, target: Target, action: Action): void {
-    const { caller } = context;
+  admit({ caller }: RequestContext, target: Target, action: Action): void {
     const wanted = effective(target, action);
-    const isAllowed = this.#rules.permits(caller, target.repository, wanted);
-    if (isAllowed && isInScope(caller, target, wanted)) return;
-    if (!isAllowed && isLoggedIn(caller)) {
+    if (!this.#rules.permits(caller, target.repository, wanted)) {
+      if (!isLoggedIn(caller)) throw new RegistryError('UNAUTHORIZED');
       throw new RegistryError(
         'DENIED',
         `${caller.account} may not ${verbs[action]} ${target.name}`,
       );
     }
-    // Who pushes looks first which blobs are there.
-    const actions = action === 'push' ? ['pull', 'push'] : [action];
-    throw unauthorized(context, { type: 'repository', name: target.name, actions });
+    if (!isInScope(caller, target, wanted)) throw outOfScope();
   }
 
   permits({ caller }: RequestContext, target: Target, action: Action): boolean {
@@ -59,16 +55,13 @@ export class AccessGuard implements Guard {
     );
   }
 
-  admitToCatalog(context: RequestContext): void {
-    const { caller } = context;
-    const isAllowed = this.#rules.permitsAnywhere(caller, 'pull');
-    const { scope } = caller;
-    const isScoped = scope === undefined || scopeAllows(scope, 'registry', 'catalog', '*');
-    if (isAllowed && isScoped) return;
-    if (!isAllowed && isLoggedIn(caller)) {
+  admitToCatalog({ caller }: RequestContext): void {
+    if (!this.#rules.permitsAnywhere(caller, 'pull')) {
+      if (!isLoggedIn(caller)) throw new RegistryError('UNAUTHORIZED');
       throw new RegistryError('DENIED', `${caller.account} may not pull anything`);
     }
-    throw unauthorized(context, { type: 'registry', name: 'catalog', actions: ['*'] });
+    const { scope } = caller;
+    if (scope !== undefined && !scopeAllows(scope, 'registry', 'catalog', '*')) throw outOfScope();
   }
 
   visible<T>(
@@ -113,8 +106,6 @@ function isInScope({ scope }: Caller, { name }: Target, action: Action): boolean
   return scope === undefined || scopeAllows(scope, 'repository', name, action);
 }
 
-/** Says in the context what token would do; the challenge tells the client. */
-function unauthorized(context: RequestContext, needed: ScopeEntry): RegistryError {
-  context.neededScope = [needed];
-  return new RegistryError('UNAUTHORIZED');
+function outOfScope(): RegistryError {
+  return new RegistryError('UNAUTHORIZED', 'the token is not for this');
 }

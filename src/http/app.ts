@@ -5,20 +5,27 @@ import { getBlob } from './blobs.ts';
 import type { Content } from './content.ts';
 import { errorHandler, notFound } from './error-handler.ts';
 import { getCatalog, getReferrers, getTags } from './lists.ts';
-import { getManifest, type Hold } from './manifests.ts';
+import { getManifest } from './manifests.ts';
 import type { HttpObserver } from './observer.ts';
+import {
+  deleteUpload,
+  getUpload,
+  patchUpload,
+  postUpload,
+  putUpload,
+  type Push,
+} from './uploads.ts';
 import { Doors, type Guard } from './registry-request.ts';
 import { RequestContext, requestId, type ContextResponse } from './request-context.ts';
 import { getSearch, getV1Ping } from './search.ts';
-import { factsOf } from './request-facts.ts';
 
 export interface AppOptions {
   readonly table: RouteTable;
   readonly content: Content<Route>;
+  /** Left out where nothing can be pushed. */
+  readonly push?: Push | undefined;
   /** Left out where everybody may do everything. */
   readonly guard?: Guard | undefined;
-  /** Left out where nothing is ever held back. */
-  readonly hold?: Hold | undefined;
   /** Names what is cached; limited to one upstream where one is given. */
   readonly listRepositories: (only: string | undefined) => Promise<string[]>;
   readonly observer: HttpObserver;
@@ -26,7 +33,7 @@ export interface AppOptions {
 
 /** The registry API. `get` serves HEAD too. */
 export function createApp(options: AppOptions): Express {
-  const { table, content, observer } = options;
+  const { table, content, push, observer } = options;
   const doors = new Doors(table, options.guard);
   const app = express();
   app.disable('x-powered-by');
@@ -34,7 +41,7 @@ export function createApp(options: AppOptions): Express {
   app.enable('case sensitive routing');
   app.use(begin(table, observer));
   // What is asked for most comes first: every route in front costs each request a match.
-  app.get('/v2/*name/manifests/:reference', getManifest(doors, content.manifests, options.hold));
+  app.get('/v2/*name/manifests/:reference', getManifest(doors, content.manifests));
   app.get('/v2/*name/blobs/:digest', getBlob(doors, content.blobs));
   app.get('/v2', getBase);
   app.get('/v2/_catalog', getCatalog(doors, options.listRepositories));
@@ -42,10 +49,20 @@ export function createApp(options: AppOptions): Express {
   app.get('/v2/*name/referrers/:digest', getReferrers(doors, content.referrers));
   app.get('/v1/_ping', getV1Ping);
   app.get('/v1/search', getSearch(doors, options.listRepositories));
+  if (push !== undefined) addUploads(app, doors, push);
   app.get('/', getWelcome);
   app.use(notFound);
   app.use(errorHandler(observer));
   return app;
+}
+
+function addUploads(app: Express, doors: Doors, push: Push): void {
+  const session = '/v2/*name/blobs/uploads/:upload';
+  app.post('/v2/*name/blobs/uploads', postUpload(doors, push));
+  app.get(session, getUpload(doors, push));
+  app.patch(session, patchUpload(doors, push));
+  app.put(session, putUpload(doors, push));
+  app.delete(session, deleteUpload(doors, push));
 }
 
 /** Gives each request its context, and reports it when its answer is out or its client gone. */
@@ -53,8 +70,8 @@ function begin(table: RouteTable, observer: HttpObserver): RequestHandler {
   return (request, response, next) => {
     const context = new RequestContext(requestId(request));
     (response as unknown as ContextResponse).locals.context = context;
-    // While there is a socket that tells it.
-    const { method, path, remote, userAgent, host, scheme } = factsOf(request);
+    const { method, originalUrl: path, headers } = request;
+    const remote = request.socket.remoteAddress;
     response.once('close', () => {
       // Without a complete answer there may be no status that anybody saw: nginx's 499.
       const isComplete = context.complete && response.writableFinished;
@@ -65,9 +82,7 @@ function begin(table: RouteTable, observer: HttpObserver): RequestHandler {
         path,
         status: response.headersSent ? response.statusCode : 499,
         remote,
-        userAgent,
-        host,
-        scheme,
+        userAgent: headers['user-agent'],
         durationMs: performance.now() - context.startedAt,
       });
     });

@@ -40,7 +40,6 @@ export function getBlob(doors: Doors, blobs: Content<Route>['blobs']): RequestHa
     }
     const { reader, outcome } = await blobs.open(route, digest);
     context.outcome = outcome;
-    context.blob = digest;
     let plan: Plan;
     try {
       plan = planAnswer(request, digest, reader);

@@ -33,8 +33,10 @@ export function errorHandler(observer: HttpObserver): ErrorRequestHandler {
     const wait = error.retryAfter ?? (passing.has(error.status) ? 1 : undefined);
     if (wait !== undefined) headers['Retry-After'] = Math.ceil(wait);
     if (error.code === 'UNSUPPORTED') headers['Allow'] = 'GET, HEAD';
-    if (error.code === 'RANGE_INVALID') {
-      headers['Content-Range'] = `bytes */${(error.detail as { size: number }).size}`;
+    const { size } = Object(error.detail) as { size?: unknown };
+    // An upload has no size yet.
+    if (error.code === 'RANGE_INVALID' && typeof size === 'number') {
+      headers['Content-Range'] = `bytes */${size}`;
     }
     context.bytes = request.method === 'HEAD' ? 0 : bytes.length;
     response.writeHead(error.status, headers);

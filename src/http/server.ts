@@ -14,6 +14,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { RegistryError } from '../oci/errors.ts';
 import { isAwaitingContent } from './awaiting-content.ts';
 import type { ClientLimits } from './client-limits.ts';
+import { watchBody } from './request-body.ts';
 import { secureContextOf, tlsServerOptions, type TlsOptions } from './tls-options.ts';
 
 /** Where a server listens, and its defences against slow and large requests. Times in milliseconds. */
@@ -73,8 +74,8 @@ export class HttpServer {
       options;
     const settings = {
       headersTimeout,
-      // A request has no body that matters here: all of it has to arrive as fast as its head.
-      requestTimeout: headersTimeout,
+      // Some bodies may last; see request-body.ts.
+      requestTimeout: 0,
       connectionsCheckingInterval: Math.min(1_000, Math.max(50, headersTimeout / 4)),
       keepAliveTimeout,
       maxHeaderSize,
@@ -91,6 +92,7 @@ export class HttpServer {
     const open = new OpenAnswers();
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {
       open.add(request.socket, response);
+      watchBody(request, headersTimeout);
     });
     // RFC 9110, section 10.1.1: who expects what nobody knows may be answered as if there were no such
     // header. Node's own 417 has no body, and no log line.

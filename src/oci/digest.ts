@@ -54,6 +54,11 @@ export class Digester {
     this.#hash.update(bytes);
   }
 
+  /** The digest of what came until now; more may follow. */
+  soFar(): Digest {
+    return `${this.algorithm}:${this.#hash.copy().digest('hex')}` as Digest;
+  }
+
   /** Ends the hash; call once. */
   digest(): Digest {
     return `${this.algorithm}:${this.#hash.digest('hex')}` as Digest;

@@ -24,6 +24,8 @@ const table = {
   PAGINATION_NUMBER_INVALID: [400, 'invalid number of results requested'],
   RANGE_INVALID: [416, 'requested range not satisfiable'],
   REQUEST_INVALID: [400, 'bad request'],
+  /** Of what is pushed; the specification has the status, "Pushing Manifests", and no code for it. */
+  SIZE_LIMIT: [413, 'larger than this registry takes'],
   UNAVAILABLE: [503, 'service unavailable'],
   UNKNOWN: [500, 'unknown error'],
   /**

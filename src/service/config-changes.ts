@@ -20,8 +20,6 @@ const live = [
   'hosted.repositories',
   'offline',
   'access',
-  'notifications',
-  'hold',
   'log.level',
   'log.access',
   'server.drain_timeout',

@@ -8,23 +8,37 @@ import { HostedLocks } from '../hosted/hosted-locks.ts';
 import { HostedManifests } from '../hosted/hosted-manifests.ts';
 import { HostedReferrers } from '../hosted/hosted-referrers.ts';
 import { HostedTags } from '../hosted/hosted-tags.ts';
+import { Mount, type Shelf } from '../hosted/mount.ts';
+import { UploadSessions } from '../hosted/upload-sessions.ts';
+import { Uploads } from '../hosted/uploads.ts';
 import type { Content } from '../http/content.ts';
+import type { Push } from '../http/uploads.ts';
 import type { BufferPool } from '../lib/buffer-pool.ts';
 import { ManifestCache } from '../registry/manifest-cache.ts';
 import type { HostedRoute } from '../registry/resolve-route.ts';
 import { DiskBlobStore } from '../store/disk-blob-store.ts';
+import { diskStateOf, type DiskState } from '../store/disk-health.ts';
+import { startHousekeeping } from '../store/housekeeping.ts';
 import { Layout } from '../store/layout.ts';
+import type { StoreObserver } from '../store/store-observer.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { createCatalogObserver, createStoreObserver } from '../telemetry/observers.ts';
-import { createWithdrawObserver } from '../telemetry/repair-observers.ts';
+import {
+  createHostedStoreObserver,
+  createHostedWithdrawObserver,
+  createUploadObserver,
+} from '../telemetry/hosted-observers.ts';
+import { createCatalogObserver } from '../telemetry/observers.ts';
 import { createCare } from './care.ts';
+import { expireUploads } from './upload-expiry.ts';
 import { keepsEverything } from './store.ts';
 
 export interface HostedOptions {
   readonly config: Config;
   /** Memory for what is sent. */
   readonly pool: BufferPool;
+  /** What is pulled through, of which blobs can be mounted. */
+  readonly cached: Shelf;
   readonly metrics: Metrics;
   readonly logger: Logger;
   /** Ends what goes on for clients, at shutdown. */
@@ -37,6 +51,10 @@ export interface HostedOptions {
  */
 export class Hosted {
   readonly content: Content<HostedRoute>;
+  readonly push: Push;
+  /** Uploads that are open. */
+  readonly sessions: UploadSessions;
+  readonly #options: HostedOptions;
   readonly #locks = new HostedLocks();
   readonly #store: DiskBlobStore;
   readonly #catalog: KeyvCatalog;
@@ -49,6 +67,7 @@ export class Hosted {
   ) {
     const { config, metrics, logger, signal } = options;
     const { manifest_cache, quarantine_size } = config.storage;
+    this.#options = options;
     this.#store = store;
     this.#catalog = catalog;
     const { health } = createCare({
@@ -56,7 +75,7 @@ export class Hosted {
       store,
       limit: quarantine_size,
       forget: (digest) => cache.forget(digest),
-      observer: createWithdrawObserver(metrics, logger),
+      observer: createHostedWithdrawObserver(metrics, logger),
       signal,
     });
     const cache = new ManifestCache(store, health, manifest_cache);
@@ -66,6 +85,24 @@ export class Hosted {
       locks: this.#locks,
       grace: config.hosted.gc.grace,
     });
+    const observer = createUploadObserver(metrics.hosted, logger);
+    this.sessions = new UploadSessions({
+      folder: layout.uploads,
+      store,
+      maxUploads: config.hosted.max_uploads,
+      ttl: config.hosted.upload_ttl,
+      observer,
+    });
+    const shared = { catalog, leases, locks: this.#locks, observer };
+    this.push = {
+      uploads: new Uploads({
+        ...shared,
+        sessions: this.sessions,
+        store,
+        maxBlobSize: config.hosted.max_blob_size,
+      }),
+      mount: new Mount({ ...shared, hosted: { layout, store, catalog }, cached: options.cached }),
+    };
     this.content = {
       manifests: new HostedManifests({ catalog, cache }),
       blobs: new HostedBlobs({ catalog, store, health, leases }),
@@ -76,19 +113,53 @@ export class Hosted {
 
   /** @throws the file system's error where the directory cannot be used */
   static async open(options: HostedOptions): Promise<Hosted> {
-    const { config, pool, metrics, logger } = options;
+    const { config, pool, cached, metrics, logger } = options;
     const layout = new Layout(config.storage.directory, 'hosted');
-    const observer = createStoreObserver(metrics.store, logger);
+    const told = createHostedStoreObserver(metrics.store, logger);
+    const observer: StoreObserver = {
+      ...told,
+      diskFailed(operation, error) {
+        told.diskFailed(operation, error);
+        // What is cached can be fetched again: it makes room for what is pushed.
+        if (diskStateOf(error) === 'full') cached.store.evictor.relieve();
+      },
+    };
     const store = await DiskBlobStore.open({ layout, pool, eviction: keepsEverything, observer });
     const catalog = await createCatalog({
       directory: layout.root,
       onlyRecorded: true,
       observer: createCatalogObserver(metrics, logger),
     });
-    return new Hosted(options, layout, store, catalog);
+    const hosted = new Hosted(options, layout, store, catalog);
+    await hosted.sessions.recover();
+    metrics.hosted.observe(() => ({
+      bytes: store.usage.bytes,
+      blobs: store.usage.blobs,
+      uploads: hosted.sessions.count,
+      uploadBytes: hosted.sessions.bytes,
+    }));
+    return hosted;
+  }
+
+  /** How the disk is, as far as pushes have seen. */
+  get disk(): DiskState {
+    return this.#store.health.state;
+  }
+
+  /** Does what is to be done behind the service; settles when the signal says stop. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { hosted, storage } = this.#options.config;
+    const stop = startHousekeeping({
+      store: this.#store,
+      spoolTtl: storage.spool_ttl,
+      unusedTtl: undefined,
+    });
+    await expireUploads(this.sessions, hosted.upload_ttl, signal);
+    stop();
   }
 
   async close(): Promise<void> {
+    await this.sessions.close();
     await this.#store.close();
     await this.#catalog.close();
   }

@@ -237,8 +237,10 @@ export class DiskBlobStore implements BlobStore, Evictable {
     if (error instanceof RegistryError) return error;
     this.health.failed(error);
     this.#observer.diskFailed(operation, error);
-    if (diskStateOf(error) === 'full') this.evictor.relieve();
-    return new RegistryError('UNAVAILABLE', 'the disk refuses', { cause: error });
+    const isFull = diskStateOf(error) === 'full';
+    if (isFull) this.evictor.relieve();
+    const message = isFull ? 'the disk is full' : 'the disk refuses';
+    return new RegistryError('UNAVAILABLE', message, { cause: error });
   }
 
   /** Shows at the start what would otherwise fail at the first pull. A full disk can still be read from. */

@@ -12,6 +12,8 @@ export class Layout {
   readonly blobs: string;
   readonly spool: string;
   readonly repositories: string;
+  /** Blobs that are being pushed: one folder each. Only where things are pushed. */
+  readonly uploads: string;
   /** Files on their way to their name, by rename: emptied at every start. */
   readonly temporary: string;
 
@@ -24,6 +26,7 @@ export class Layout {
     this.root = join(dataDirectory, 'v1', part === 'cached' ? '' : part);
     this.blobs = join(this.root, 'blobs');
     this.spool = join(this.root, 'spool');
+    this.uploads = join(this.root, 'uploads');
     this.repositories = join(this.root, 'repositories');
     this.temporary = join(this.root, 'tmp');
   }

@@ -9,8 +9,6 @@ export interface AccessEntry {
   readonly id: string;
   /** The client's address. */
   readonly remote: string | undefined;
-  /** Who has logged in; left out for who has not. */
-  readonly account?: string | undefined;
   readonly method: string;
   /** As requested; only harmless query parameters are shown. */
   readonly path: string;
@@ -25,10 +23,10 @@ export interface AccessEntry {
   readonly outcome?: string | undefined;
   /** The error's code, where the answer is one. */
   readonly error?: string | undefined;
-  /** Where the client was told that it may not: pull, push or delete. */
-  readonly refused?: string | undefined;
   /** Of the body, as far as it was sent. */
   readonly bytes: number;
+  /** Of a blob that was pushed, as far as they came. */
+  readonly received?: number | undefined;
   /** Milliseconds from the request's head to the end of the answer. */
   readonly durationMs: number;
   /** Milliseconds spent waiting for the upstream. */
@@ -69,7 +67,6 @@ export function jsonAccessLine(entry: AccessEntry, time: number): string {
   return (
     `{"ts":"${timestamp(time)}","level":"info","msg":"request","id":${quote(entry.id)}` +
     field('remote', entry.remote) +
-    field('account', entry.account) +
     field('method', entry.method) +
     field('path', redactQuery(entry.path)) +
     field('route', entry.route) +
@@ -79,8 +76,9 @@ export function jsonAccessLine(entry: AccessEntry, time: number): string {
     `,"status":${status}` +
     field('outcome', entry.outcome) +
     field('error', entry.error) +
-    field('refused', entry.refused) +
-    `,"bytes":${bytes},"duration_ms":${rounded(entry.durationMs)}` +
+    `,"bytes":${bytes}` +
+    (entry.received === undefined ? '' : `,"received":${entry.received}`) +
+    `,"duration_ms":${rounded(entry.durationMs)}` +
     (entry.upstreamMs === undefined ? '' : `,"upstream_ms":${rounded(entry.upstreamMs)}`) +
     field('user_agent', entry.userAgent) +
     (aborted === true ? ',"aborted":true}' : '}')
@@ -110,11 +108,10 @@ export function prettyAccessLine(entry: AccessEntry, time: number, colour: boole
     bare(cut(redactQuery(entry.path))),
     paint(style, String(status), colour),
     outcome ?? error,
-    describeByteSize(entry.bytes),
+    describeByteSize(entry.received ?? entry.bytes),
     `${Number(entry.durationMs.toPrecision(3))}ms`,
     entry.upstream,
     entry.remote,
-    entry.account === undefined ? undefined : bare(cut(entry.account)),
     aborted === true ? paint('yellow', 'aborted', colour) : undefined,
   ];
   return parts.filter((part) => part !== undefined).join(' ');

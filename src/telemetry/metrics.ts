@@ -1,6 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import { BoundedLabel } from './bounded-label.ts';
-import { NotificationMetrics } from './notification-metrics.ts';
+import { HostedMetrics } from './hosted-metrics.ts';
 import { RequestMetrics, type AnsweredRequest } from './request-metrics.ts';
 import { RepairMetrics } from './repair-metrics.ts';
 import { ServiceMetrics } from './service-metrics.ts';
@@ -17,8 +17,8 @@ export class Metrics {
   readonly repair: RepairMetrics;
   /** What the store does on its own, and how the disk is. */
   readonly store: StoreMetrics;
-  /** What becomes of events. */
-  readonly notifications: NotificationMetrics;
+  /** What is pushed. */
+  readonly hosted: HostedMetrics;
   readonly #register = new Registry();
   readonly #requests: RequestMetrics;
   readonly #upstream: UpstreamMetrics;
@@ -26,7 +26,6 @@ export class Metrics {
   readonly #catalogErrors: Counter<'operation'>;
   readonly #catalogUp: Gauge;
   readonly #errors: Counter<'code'>;
-  readonly #refusals: Counter<'code' | 'action'>;
   readonly #operations = new BoundedLabel(50);
   readonly #results = new BoundedLabel(50);
   readonly #codes = new BoundedLabel(100);
@@ -38,7 +37,7 @@ export class Metrics {
     this.service = new ServiceMetrics(this.#register);
     this.repair = new RepairMetrics(this.#register);
     this.store = new StoreMetrics(this.#register);
-    this.notifications = new NotificationMetrics(this.#register);
+    this.hosted = new HostedMetrics(this.#register);
     this.#requests = new RequestMetrics(this.#register);
     this.#upstream = new UpstreamMetrics(this.#register);
     this.#downloads = new Counter({
@@ -63,12 +62,6 @@ export class Metrics {
       name: 'baleen_errors_total',
       help: 'Requests answered with an error, by its code',
       labelNames: ['code'],
-      registers,
-    });
-    this.#refusals = new Counter({
-      name: 'baleen_access_refusals_total',
-      help: 'Requests refused for want of a login or a permission, by code (UNAUTHORIZED, DENIED) and by what they wanted; the first request of a client without a token is one of them',
-      labelNames: ['code', 'action'],
       registers,
     });
     new Gauge({
@@ -96,11 +89,6 @@ export class Metrics {
   /** A request was answered with an error of this code. */
   errorAnswered(code: string): void {
     this.#errors.inc({ code: this.#codes.of(code) });
-  }
-
-  /** @param action what the request wanted of a repository, where it was about one */
-  accessRefused(code: 'UNAUTHORIZED' | 'DENIED', action = 'none'): void {
-    this.#refusals.inc({ code, action });
   }
 
   upstreamRequest(request: UpstreamRequest): void {

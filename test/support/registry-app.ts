@@ -1,20 +1,27 @@
 import { createApp } from '../../src/http/app.ts';
 import type { RequestSummary } from '../../src/http/observer.ts';
 import { eitherContent, type Content } from '../../src/http/content.ts';
+import type { Guard } from '../../src/http/registry-request.ts';
 import { HttpServer } from '../../src/http/server.ts';
 import { ReferrerListService } from '../../src/registry/list-referrers.ts';
 import { listRepositories } from '../../src/registry/list-repositories.ts';
 import { TagListService } from '../../src/registry/list-tags.ts';
 import type { Route } from '../../src/registry/resolve-route.ts';
 import type { FreshnessPolicy } from '../../src/registry/remote.ts';
+import { createHostedScaffold, type HostedScaffoldOptions } from './hosted.ts';
 import { createScaffold } from './scaffold.ts';
 
-/** The HTTP API on a loopback port, over the scaffold's use cases. */
+/** The HTTP API on a loopback port, over the scaffolds' use cases; `local/…` is hosted. */
 export type RegistryApp = Awaited<ReturnType<typeof startRegistryApp>>;
 
-export async function startRegistryApp(policy: Partial<FreshnessPolicy> = {}) {
+export async function startRegistryApp(
+  policy: Partial<FreshnessPolicy> = {},
+  { guard, ...options }: Omit<HostedScaffoldOptions, 'cached'> & { readonly guard?: Guard } = {},
+) {
   const scaffold = await createScaffold(policy);
-  const { catalog, table, manifests, blobs } = scaffold;
+  const { data, catalog, layout, store, table, manifests, blobs } = scaffold;
+  const cached = { layout, store, catalog };
+  const hosted = await createHostedScaffold(data, { ...options, cached });
   const { signal } = new AbortController();
   const ended: RequestSummary[] = [];
   const failed: unknown[] = [];
@@ -27,8 +34,10 @@ export async function startRegistryApp(policy: Partial<FreshnessPolicy> = {}) {
         tags: new TagListService(catalog, signal),
         referrers: new ReferrerListService(catalog, manifests, signal),
       },
-      nothingThere,
+      hosted.content,
     ),
+    push: hosted,
+    guard,
     listRepositories: (only) => listRepositories(catalog, 'docker.io', only),
     observer: {
       requestEnded: (summary) => void ended.push(summary),
@@ -49,12 +58,14 @@ export async function startRegistryApp(policy: Partial<FreshnessPolicy> = {}) {
   );
   return {
     ...scaffold,
+    hosted,
     server,
     ended,
     failed,
     url: `http://127.0.0.1:${server.port}`,
     async dispose() {
       await server.drain(0);
+      await hosted.close();
       await scaffold.dispose();
     },
   };

@@ -62,16 +62,15 @@ export async function createScaffold(overrides: Partial<FreshnessPolicy> = {}) {
     aliases: [],
     hosts: [],
   });
-  const table = new RouteTable([entry(hub), entry(other)], 'docker.io');
+  const isHosted = (name: string): boolean => name.startsWith('local/');
+  const table = new RouteTable([entry(hub), entry(other)], 'docker.io', isHosted);
   const { signal } = new AbortController();
   const stale: string[] = [];
   const notStored: unknown[] = [];
-  const cached: string[] = [];
   const observer = {
     notStored: (_route: Route, _reference: string, error: unknown) => notStored.push(error),
     servedStale: (_route: Route, tag: string, error: { code: string }) =>
       stale.push(`${tag} ${error.code}`),
-    cached: (route: Route, reference: string) => cached.push(`${route.key} ${reference}`),
     received() {},
     downloadEnded() {},
   };
@@ -94,6 +93,7 @@ export async function createScaffold(overrides: Partial<FreshnessPolicy> = {}) {
   const fetcher = new ManifestFetcher({ catalog, cache, observer, signal });
   const manifests = new ManifestService({ catalog, cache, fetcher, observer, signal });
   return {
+    data,
     layout,
     store,
     catalog,
@@ -105,7 +105,6 @@ export async function createScaffold(overrides: Partial<FreshnessPolicy> = {}) {
     manifests,
     stale,
     notStored,
-    cached,
     health,
     withdrawn,
     cache,

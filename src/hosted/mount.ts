@@ -1,0 +1,122 @@
+import { randomUUID } from 'node:crypto';
+import { copyFile, link, open, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Catalog, Member } from '../catalog/catalog.ts';
+import { isMissing } from '../lib/atomic-file.ts';
+import type { Digest } from '../oci/digest.ts';
+import { isRegistryError } from '../oci/errors.ts';
+import type { HostedRoute, ProxiedRoute, Route } from '../registry/resolve-route.ts';
+import type { DiskBlobStore } from '../store/disk-blob-store.ts';
+import type { Layout } from '../store/layout.ts';
+import type { BlobLeases } from './blob-leases.ts';
+import type { HostedLocks } from './hosted-locks.ts';
+import { linkBlob } from './link-blob.ts';
+import type { UploadObserver } from './upload-observer.ts';
+
+/** A store with its record. */
+export interface Shelf {
+  readonly layout: Layout;
+  readonly store: DiskBlobStore;
+  readonly catalog: Catalog;
+}
+
+export interface MountOptions {
+  readonly hosted: Shelf;
+  readonly cached: Shelf;
+  readonly leases: Pick<BlobLeases, 'begin'>;
+  readonly locks: HostedLocks;
+  readonly observer: UploadObserver;
+}
+
+/**
+ * Mounts blobs from other repositories (distribution specification, "Mounting a blob from another
+ * repository"): no bytes are sent, and none copied where the disk can do without.
+ */
+export class Mount {
+  readonly #options: MountOptions;
+
+  constructor(options: MountOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Makes a blob of one repository belong to another, too.
+   * @param from one that the caller may pull from; one that is cached is only looked at as far as
+   *   its blob could be served without asking its upstream
+   * @returns false where it is not there, or cannot be had: the client then uploads it
+   */
+  async mount(to: HostedRoute, digest: Digest, from: Route): Promise<boolean> {
+    const { locks, observer, hosted } = this.#options;
+    try {
+      const isMounted = await locks.withBlobs([digest], () =>
+        from.via === 'hosted'
+          ? this.#fromHosted(to, digest, from)
+          : this.#fromCached(to, digest, from),
+      );
+      observer.mounted(isMounted ? (from.via === 'hosted' ? 'hosted' : 'cached') : 'none');
+      return isMounted;
+    } catch (error) {
+      // An upload may still find its way; the disk's health has heard of it.
+      if (!isRegistryError(error)) hosted.store.refused('upload', error);
+      observer.mounted('none');
+      return false;
+    }
+  }
+
+  async #fromHosted(to: HostedRoute, digest: Digest, from: HostedRoute): Promise<boolean> {
+    const { hosted, leases } = this.#options;
+    const member = await wholeMember(hosted, from, digest);
+    if (member === undefined) return false;
+    await linkBlob(hosted.catalog, leases, to.key, member);
+    hosted.store.used(digest);
+    return true;
+  }
+
+  async #fromCached(to: HostedRoute, digest: Digest, from: ProxiedRoute): Promise<boolean> {
+    const { hosted, cached, leases } = this.#options;
+    const member = await wholeMember(cached, from, digest);
+    if (member === undefined) return false;
+    const temporary = join(hosted.layout.temporary, randomUUID());
+    try {
+      await linkOrCopy(cached.layout.blob(digest), temporary);
+      await hosted.store.adopt(digest, temporary, member.size);
+    } catch (error) {
+      // Evicted in the last moment.
+      if (isMissing(error)) return false;
+      throw error;
+    } finally {
+      await rm(temporary, { force: true });
+    }
+    await linkBlob(hosted.catalog, leases, to.key, member);
+    return true;
+  }
+}
+
+/** A blob that belongs to a repository without a doubt, and whose file has the size on record. */
+async function wholeMember(
+  { catalog, store }: Shelf,
+  { key }: Route,
+  digest: Digest,
+): Promise<(Member & { readonly size: number }) | undefined> {
+  const member = await catalog.linked(key, 'blobs', digest);
+  if (member?.size === undefined || member.claimed) return undefined;
+  const size = await store.stat(digest);
+  return size === member.size ? { ...member, size } : undefined;
+}
+
+/** Both file names are good from then on, also where the one for what is cached goes. */
+async function linkOrCopy(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to);
+  } catch (error) {
+    if (isMissing(error)) throw error;
+    // No hard links here, or too many of them.
+    await copyFile(from, to);
+    const file = await open(to, 'r+');
+    try {
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
+  }
+}
