@@ -2,13 +2,15 @@ import { hostname } from 'node:os';
 import { createCatalog } from './catalog/create-catalog.ts';
 import { PinRecord } from './catalog/pin-record.ts';
 import { about } from './service/about.ts';
-import { banner } from './cli/banner.ts';
+import { announce } from './cli/announce.ts';
 import { exitCodes } from './cli/context.ts';
 import { watchCertificate } from './service/certificate-watch.ts';
 import { watchDescriptors } from './service/descriptor-watch.ts';
 import { createRemotes } from './service/create-remotes.ts';
 import { LiveUpstreams } from './service/live-upstreams.ts';
 import { Hosted } from './service/hosted.ts';
+import { tellingOfNews, tellingOfPulls } from './service/content-events.ts';
+import { LiveNotifications } from './service/notifications.ts';
 import { Logging } from './service/logging.ts';
 import { Maintenance } from './service/maintenance.ts';
 import {
@@ -31,7 +33,6 @@ import { stopSignal } from './service/stop-signal.ts';
 import { upstreamNames } from './service/upstream-names.ts';
 import { readVersion } from './cli/version.ts';
 import type { Config } from './config/config.ts';
-import { formatListen } from './config/listen.ts';
 import { createApp } from './http/app.ts';
 import { eitherContent } from './http/content.ts';
 import { createOperationsApp } from './http/operations.ts';
@@ -59,7 +60,7 @@ const version = readVersion();
 
 /** Puts the parts together, serves until a signal says stop, and drains; rejects where it failed. */
 async function serve(config: Config, reread: () => Config): Promise<void> {
-  const { operations, storage, log } = config;
+  const { operations, storage } = config;
   const logging = new Logging(config);
   const { logger, writer } = logging;
   const metrics = new Metrics(version);
@@ -87,7 +88,8 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
     redis: redisOptions(config),
     observer: createCatalogObserver(metrics, logger),
   });
-  const observer = createRegistryObserver(metrics, logger);
+  const notifications = new LiveNotifications({ config, layout, version, metrics, logger });
+  const observer = tellingOfNews(createRegistryObserver(metrics, logger), notifications.events);
   const shutdown = new AbortController();
   const { signal } = shutdown;
   const downloads = new Downloads({
@@ -151,7 +153,7 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
     ),
     push: hosted.push,
     listRepositories: (only) => listRepositories(catalog, table.defaultUpstream, only),
-    observer: createHttpObserver(metrics, logger, logging),
+    observer: tellingOfPulls(createHttpObserver(metrics, logger, logging), notifications.events),
   });
   const operationsApp = createOperationsApp({
     metrics: async () => ({ contentType: metrics.contentType, body: await metrics.render() }),
@@ -169,6 +171,7 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
         about: () => about(version, storage.directory),
         stats: () => gatherStats(storage.directory, store, catalog, eviction),
         upstreams: () => Promise.resolve({ upstreams: upstreams.status() }),
+        notifications: () => Promise.resolve(notifications.describe()),
       },
       does: {
         ...maintenance.does,
@@ -179,6 +182,7 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
 
   const apps = { registry: app, operations: operationsApp };
   const servers = await Servers.listen(config, apps, createDoorObserver(metrics.service, logger));
+  notifications.address = `${hostname()}:${servers.registry.port}`;
   watchDescriptors(
     { logger, metrics: metrics.service, relieve: () => servers.registry.closeIdleConnections() },
     signal,
@@ -187,7 +191,7 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
   const reloader = new Reloader({
     started: config,
     read: reread,
-    parts: [logging, upstreams, servers],
+    parts: [logging, upstreams, notifications, servers],
     logger,
     metrics: metrics.service,
   });
@@ -199,17 +203,11 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
     unusedTtl: storage.unused_ttl,
   });
   const maintained = Promise.all([maintenance.run(signal), hosted.run(signal)]);
-  const bound = servers.bound(config);
-  if (log.format === 'pretty')
-    process.stdout.write(banner(bound, { version, hostname: hostname() }));
-  logger.info('serving', {
-    version,
-    listen: formatListen(bound.server.listen),
-    operations: bound.operations.listen && formatListen(bound.operations.listen),
-    directory: storage.directory,
-    upstreams: Object.keys(config.upstreams),
-    default_upstream: config.default_upstream,
-  });
+  announce(
+    servers.bound(config),
+    { version, hostname: hostname() },
+    { logger, write: (text) => void process.stdout.write(text) },
+  );
 
   const reason = await stop.received;
   const hasFailed = reason instanceof ProcessFailure;
@@ -228,6 +226,7 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
   await maintained;
   await watched;
   await hosted.close();
+  await notifications.events.close();
   await store.close();
   await upstreams.close();
   await catalog.close();

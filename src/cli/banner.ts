@@ -1,5 +1,6 @@
 import type { Config, Listen } from '../config/config.ts';
-import { formatListen, isWildcard } from '../config/listen.ts';
+import { formatListen, isLoopback, isWildcard } from '../config/listen.ts';
+import { exampleName, isOpenToPush } from '../service/hosted-names.ts';
 
 /** What the banner cannot know from the configuration. */
 export interface BannerFacts {
@@ -18,6 +19,7 @@ export function banner(config: Config, { version, hostname }: BannerFacts): stri
   const scheme = config.server.tls === undefined ? 'http' : 'https';
   const sections = [
     facts(config, version),
+    push(config, address),
     docker(config, `${scheme}://${address}`),
     containerd(config, `${scheme}://${address}`),
     podman(config, address, scheme),
@@ -36,6 +38,35 @@ function facts(config: Config, version: string): string {
     `  images      ${config.storage.directory}`,
     `  proxies     ${names.length === 0 ? 'nothing' : names.join(', ')}${config.offline ? ' (offline)' : ''}`,
     `  by default  ${chosen ?? 'none: clients say which registry they mean'}`,
+    ...hosts(config),
+  ];
+  return lines.join('\n');
+}
+
+function hosts(config: Config): string[] {
+  const { repositories } = config.hosted;
+  if (repositories.length === 0) return [];
+  const warning = 'WARNING: who reaches it may push and delete: there is no auth';
+  return [`  hosts       ${repositories.join(', ')}${isOpenToPush(config) ? `   ${warning}` : ''}`];
+}
+
+function push(config: Config, address: string): string {
+  const name = exampleName(config);
+  if (name === undefined) return '';
+  const { listen, tls } = config.server;
+  // Docker needs neither TLS nor a setting for what it calls localhost.
+  const isHere = tls === undefined && (isWildcard(listen) || isLoopback(listen));
+  const image = `${isHere ? formatListen({ ...listen, host: 'localhost' }) : address}/${name}`;
+  const lines = [
+    'Push to it',
+    `  docker tag myapp ${image}`,
+    `  docker push ${image}`,
+    ...(tls === undefined && !isLoopback(listen)
+      ? [
+          'and from other machines, where Docker wants TLS (baleen cert self-signed), or in /etc/docker/daemon.json',
+          `  { "insecure-registries": ["${address}"] }`,
+        ]
+      : []),
   ];
   return lines.join('\n');
 }

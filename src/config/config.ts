@@ -1,3 +1,5 @@
+import type { HoldConfig, NotificationsConfig } from './notifications-config.ts';
+
 /**
  * The effective configuration: every default filled in, every unit resolved. Sizes are bytes,
  * durations are milliseconds, paths are absolute. The names are those of the file, so that one
@@ -18,6 +20,8 @@ export interface Config {
   readonly hosted: HostedConfig;
   /** Who may do what; where there are accounts and it is undefined, each may do everything. */
   readonly access?: readonly AccessRuleConfig[] | undefined;
+  readonly notifications: NotificationsConfig;
+  readonly hold: HoldConfig;
   /** No upstream is ever called. Already folded into every upstream's own `offline`. */
   readonly offline: boolean;
   readonly log: LogConfig;

@@ -22,6 +22,7 @@ export function crossFieldFaults(raw: Mapping): Fault[] {
     ...limitFaults(asMapping(asMapping(raw['server'])['limits'])),
     ...watermarkFaults(asMapping(raw['storage'])),
     ...redisFaults(asMapping(asMapping(raw['catalog'])['redis'])),
+    ...headerFaults(asMapping(asMapping(raw['notifications'])['endpoints'])),
     ...defaultFaults(raw['default_upstream'], Object.keys(upstreams)),
     ...claimFaults(upstreams),
     ...accessFaults(raw),
@@ -73,6 +74,20 @@ function redisFaults(redis: Mapping): Fault[] {
   if (given.length < 2) return [];
   const message = `the password is given twice, by ${given.join(' and ')}`;
   return [{ path: ['catalog', 'redis', 'password'], message }];
+}
+
+/** Names of headers know no case (RFC 9110, section 5.1). */
+function headerFaults(endpoints: Mapping): Fault[] {
+  return Object.entries(endpoints).flatMap(([name, entry]) => {
+    const { headers, header_files: files } = asMapping(entry);
+    const given = new Set(Object.keys(asMapping(headers)).map((key) => key.toLowerCase()));
+    return Object.keys(asMapping(files))
+      .filter((key) => given.has(key.toLowerCase()))
+      .map((key) => ({
+        path: ['notifications', 'endpoints', name, 'header_files', key],
+        message: 'the same header stands under headers',
+      }));
+  });
 }
 
 function defaultFaults(name: unknown, names: readonly string[]): Fault[] {

@@ -24,6 +24,11 @@ export function isWildcard({ host }: Listen): boolean {
   return host === undefined || host === '0.0.0.0' || host === '::';
 }
 
+/** Whether nobody but this machine can reach it. */
+export function isLoopback({ host }: Listen): boolean {
+  return host === 'localhost' || host === '::1' || /^127(?:\.\d+){3}$/.test(host ?? '');
+}
+
 /** Whether two servers cannot both listen so. */
 export function listenClash(one: Listen, other: Listen): boolean {
   if (one.port !== other.port || one.port === 0) return false;

@@ -18,7 +18,9 @@ import {
   type Kind,
 } from './scalars.ts';
 import { accessSchema } from './access-schema.ts';
+import { holdSchema } from './hold-schema.ts';
 import { hostedSchema } from './hosted-schema.ts';
+import { notificationsSchema } from './notifications-schema.ts';
 import { upstreamName, upstreamSchema } from './upstream-schema.ts';
 import { wellKnownUpstreams } from './well-known.ts';
 
@@ -114,6 +116,8 @@ export const configSchema = z.strictObject({
     .meta({ kind: 'upstream_or_none' satisfies Kind }),
   hosted: hostedSchema.prefault({}),
   access: accessSchema.optional(),
+  notifications: notificationsSchema.prefault({}),
+  hold: holdSchema.prefault({}),
   offline: flag().prefault(false),
   log: log.prefault({}),
 });

@@ -5,7 +5,7 @@
 export function urlFault(
   text: string,
   schemes: readonly string[],
-  { credentials }: { credentials: boolean },
+  { credentials, query = false }: { credentials: boolean; query?: boolean },
 ): string | undefined {
   const wanted = schemes.map((scheme) => `${scheme}://`).join(' or ');
   if (!URL.canParse(text)) return `expected a URL that starts with ${wanted}`;
@@ -16,6 +16,8 @@ export function urlFault(
   if (!credentials && (url.username !== '' || url.password !== '')) {
     return 'the URL must not hold credentials; use `credentials`';
   }
+  if (query && url.hash !== '') return 'the URL must have no fragment';
+  if (query) return undefined;
   if (url.search !== '' || url.hash !== '') return 'the URL must have no query and no fragment';
   return undefined;
 }
@@ -30,12 +32,13 @@ export function urlHasPassword(text: string): boolean {
   return URL.canParse(text) && new URL(text).password !== '';
 }
 
-/** The URL with its password starred out. */
+/** The URL with its password, and all that stands in its query, starred out. */
 export function redactUrl(text: string): string {
   if (!URL.canParse(text)) return '***';
   const url = new URL(text);
-  if (url.password === '' && url.username === '') return text;
+  if (url.password === '' && url.username === '' && url.search === '') return text;
   if (url.password !== '') url.password = '***';
-  else url.username = '***';
+  else if (url.username !== '') url.username = '***';
+  for (const name of new Set(url.searchParams.keys())) url.searchParams.set(name, '***');
   return trimUrl(url.href);
 }

@@ -1,7 +1,7 @@
 import type { Action } from '../access/action.ts';
 import { isLoggedIn, type Caller } from '../access/caller.ts';
 import type { AccessRules } from '../access/rules.ts';
-import { scopeAllows } from '../access/scope.ts';
+import { scopeAllows, type ScopeEntry } from '../access/scope.ts';
 import { RegistryError } from '../oci/errors.ts';
 import type { RouteTable } from '../registry/resolve-route.ts';
 import { targetOf, type Guard, type Target } from './registry-request.ts';
@@ -36,16 +36,20 @@ export class AccessGuard implements Guard {
     this.#rules = rules;
   }
 
-  admit({ caller }: RequestContext, target: Target, action: Action): void {
+  admit(context: RequestContext, target: Target, action: Action): void {
+    const { caller } = context;
     const wanted = effective(target, action);
-    if (!this.#rules.permits(caller, target.repository, wanted)) {
-      if (!isLoggedIn(caller)) throw new RegistryError('UNAUTHORIZED');
+    const isAllowed = this.#rules.permits(caller, target.repository, wanted);
+    if (isAllowed && isInScope(caller, target, wanted)) return;
+    if (!isAllowed && isLoggedIn(caller)) {
       throw new RegistryError(
         'DENIED',
         `${caller.account} may not ${verbs[action]} ${target.name}`,
       );
     }
-    if (!isInScope(caller, target, wanted)) throw outOfScope();
+    // Who pushes looks first which blobs are there.
+    const actions = action === 'push' ? ['pull', 'push'] : [action];
+    throw unauthorized(context, { type: 'repository', name: target.name, actions });
   }
 
   permits({ caller }: RequestContext, target: Target, action: Action): boolean {
@@ -55,13 +59,16 @@ export class AccessGuard implements Guard {
     );
   }
 
-  admitToCatalog({ caller }: RequestContext): void {
-    if (!this.#rules.permitsAnywhere(caller, 'pull')) {
-      if (!isLoggedIn(caller)) throw new RegistryError('UNAUTHORIZED');
+  admitToCatalog(context: RequestContext): void {
+    const { caller } = context;
+    const isAllowed = this.#rules.permitsAnywhere(caller, 'pull');
+    const { scope } = caller;
+    const isScoped = scope === undefined || scopeAllows(scope, 'registry', 'catalog', '*');
+    if (isAllowed && isScoped) return;
+    if (!isAllowed && isLoggedIn(caller)) {
       throw new RegistryError('DENIED', `${caller.account} may not pull anything`);
     }
-    const { scope } = caller;
-    if (scope !== undefined && !scopeAllows(scope, 'registry', 'catalog', '*')) throw outOfScope();
+    throw unauthorized(context, { type: 'registry', name: 'catalog', actions: ['*'] });
   }
 
   visible<T>(
@@ -106,6 +113,8 @@ function isInScope({ scope }: Caller, { name }: Target, action: Action): boolean
   return scope === undefined || scopeAllows(scope, 'repository', name, action);
 }
 
-function outOfScope(): RegistryError {
-  return new RegistryError('UNAUTHORIZED', 'the token is not for this');
+/** Says in the context what token would do; the challenge tells the client. */
+function unauthorized(context: RequestContext, needed: ScopeEntry): RegistryError {
+  context.neededScope = [needed];
+  return new RegistryError('UNAUTHORIZED');
 }

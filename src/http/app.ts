@@ -5,7 +5,7 @@ import { getBlob } from './blobs.ts';
 import type { Content } from './content.ts';
 import { errorHandler, notFound } from './error-handler.ts';
 import { getCatalog, getReferrers, getTags } from './lists.ts';
-import { getManifest } from './manifests.ts';
+import { getManifest, type Hold } from './manifests.ts';
 import type { HttpObserver } from './observer.ts';
 import {
   deleteUpload,
@@ -18,6 +18,7 @@ import {
 import { Doors, type Guard } from './registry-request.ts';
 import { RequestContext, requestId, type ContextResponse } from './request-context.ts';
 import { getSearch, getV1Ping } from './search.ts';
+import { factsOf } from './request-facts.ts';
 
 export interface AppOptions {
   readonly table: RouteTable;
@@ -26,6 +27,8 @@ export interface AppOptions {
   readonly push?: Push | undefined;
   /** Left out where everybody may do everything. */
   readonly guard?: Guard | undefined;
+  /** Left out where nothing is ever held back. */
+  readonly hold?: Hold | undefined;
   /** Names what is cached; limited to one upstream where one is given. */
   readonly listRepositories: (only: string | undefined) => Promise<string[]>;
   readonly observer: HttpObserver;
@@ -41,7 +44,7 @@ export function createApp(options: AppOptions): Express {
   app.enable('case sensitive routing');
   app.use(begin(table, observer));
   // What is asked for most comes first: every route in front costs each request a match.
-  app.get('/v2/*name/manifests/:reference', getManifest(doors, content.manifests));
+  app.get('/v2/*name/manifests/:reference', getManifest(doors, content.manifests, options.hold));
   app.get('/v2/*name/blobs/:digest', getBlob(doors, content.blobs));
   app.get('/v2', getBase);
   app.get('/v2/_catalog', getCatalog(doors, options.listRepositories));
@@ -70,8 +73,8 @@ function begin(table: RouteTable, observer: HttpObserver): RequestHandler {
   return (request, response, next) => {
     const context = new RequestContext(requestId(request));
     (response as unknown as ContextResponse).locals.context = context;
-    const { method, originalUrl: path, headers } = request;
-    const remote = request.socket.remoteAddress;
+    // While there is a socket that tells it.
+    const { method, path, remote, userAgent, host, scheme } = factsOf(request);
     response.once('close', () => {
       // Without a complete answer there may be no status that anybody saw: nginx's 499.
       const isComplete = context.complete && response.writableFinished;
@@ -82,7 +85,9 @@ function begin(table: RouteTable, observer: HttpObserver): RequestHandler {
         path,
         status: response.headersSent ? response.statusCode : 499,
         remote,
-        userAgent: headers['user-agent'],
+        userAgent,
+        host,
+        scheme,
         durationMs: performance.now() - context.startedAt,
       });
     });

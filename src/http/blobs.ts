@@ -40,6 +40,7 @@ export function getBlob(doors: Doors, blobs: Content<Route>['blobs']): RequestHa
     }
     const { reader, outcome } = await blobs.open(route, digest);
     context.outcome = outcome;
+    context.blob = digest;
     let plan: Plan;
     try {
       plan = planAnswer(request, digest, reader);

@@ -35,9 +35,8 @@ export function getCatalog(
     doors.enterCatalog(context);
     const n = parsePageSize(queryOf(request, 'n'));
     const ns = queryOf(request, 'ns');
-    const only = ns === undefined ? undefined : doors.namespace(ns);
-    const isNowhere = ns !== undefined && only === undefined;
-    const names = isNowhere ? [] : doors.visible(context, await list(only), ns);
+    const only = ns === undefined ? undefined : doors.table.namespace(ns).name;
+    const names = doors.visible(context, await list(only), ns);
     const page = cutPage(names, n, queryOf(request, 'last'));
     linkNext(request, response, page.next);
     sendJson(request, response, { repositories: page.items });

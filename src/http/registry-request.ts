@@ -70,7 +70,6 @@ export class Doors {
     const wildcard: unknown = request.params['name'];
     const path = Array.isArray(wildcard) ? wildcard.join('/') : String(wildcard);
     const name = context.pathPrefix === undefined ? path : `${context.pathPrefix}/${path}`;
-    context.name = name;
     context.action = action;
     const { host } = request.headers;
     const ns = queryOf(request, 'ns');
@@ -106,6 +105,7 @@ export class Doors {
    * @throws RegistryError as {@link Guard.admitToCatalog}
    */
   enterCatalog(context: RequestContext): void {
+    context.action = 'pull';
     this.#guard?.admitToCatalog(context);
   }
 
@@ -120,20 +120,6 @@ export class Doors {
         return route && targetOf(name, route).repository;
       }) ?? names
     );
-  }
-
-  /**
-   * The upstream that `ns` means in a request for names; undefined where there is none and nobody
-   * is to learn that: it is then like one of which nothing is visible.
-   * @throws RegistryError NAME_UNKNOWN
-   */
-  namespace(ns: string): string | undefined {
-    try {
-      return this.table.namespace(ns).name;
-    } catch (error) {
-      if (this.#guard === undefined) throw error;
-      return undefined;
-    }
   }
 
   /** Where a name alone leads; undefined where it leads nowhere, or is not allowed. */

@@ -2,7 +2,10 @@ import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Action } from '../access/action.ts';
 import { anonymous, type Caller } from '../access/caller.ts';
+import type { Scope } from '../access/scope.ts';
+import type { Digest } from '../oci/digest.ts';
 import type { RegistryError } from '../oci/errors.ts';
+import type { StoredManifest } from '../registry/manifest-cache.ts';
 import type { Outcome } from '../registry/outcome.ts';
 import type { Route } from '../registry/resolve-route.ts';
 
@@ -15,12 +18,16 @@ export class RequestContext {
   pathPrefix: string | undefined;
   /** Who makes the request; `anonymous`, too, where there are no accounts. */
   caller: Caller = anonymous;
-  /** The repository's name as the client writes it, prefix included. */
-  name: string | undefined;
   /** What the request wants of its repository. */
   action: Action | undefined;
+  /** Where the request was refused for want of it: the scope of a token that would do. */
+  neededScope: Scope | undefined;
   route: Route | undefined;
   reference: string | undefined;
+  /** The manifest that is answered. */
+  manifest: StoredManifest | undefined;
+  /** The blob that is answered, or a part of it. */
+  blob: Digest | undefined;
   outcome: Outcome | undefined;
   error: RegistryError | undefined;
   /** Bytes of the body that were sent. */

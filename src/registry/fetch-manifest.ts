@@ -9,8 +9,11 @@ import { blobClaims, claims } from './claims.ts';
 import type { ManifestCache, StoredManifest } from './manifest-cache.ts';
 import type { ProxiedRoute } from './resolve-route.ts';
 
-/** Told of what could not be kept, so that it is fetched again next time. */
+/** Told of what was kept, and of what could not be. */
 export interface FetchObserver {
+  /** A manifest is in a repository that it was not in before, as far as is known here. */
+  cached(route: ProxiedRoute, reference: Reference, manifest: StoredManifest): void;
+  /** It is fetched again next time. */
   notStored(route: ProxiedRoute, reference: Reference, error: unknown): void;
 }
 
@@ -83,8 +86,11 @@ export class ManifestFetcher {
     const manifest = { digest, mediaType, bytes: fetched.bytes };
     // What is known is recorded before the answer goes out: the client's next request is for a
     // child or a blob, and has to find that it belongs here.
+    let isNew = false;
     const stored = await this.#keep(route, reference, async () => {
       const { catalog, cache } = this.#options;
+      const known = await catalog.linked(route.key, 'manifests', digest);
+      isNew = known === undefined || known.claimed === true;
       await Promise.all([
         cache.put(manifest),
         catalog.link(route.key, 'manifests', [
@@ -97,6 +103,7 @@ export class ManifestFetcher {
     if (!isDigestReference(reference)) {
       await this.putTag(route, reference, { digest, mediaType, size: fetched.bytes.length });
     }
+    if (stored && isNew) this.#options.observer.cached(route, reference, manifest);
     return { manifest, stored };
   }
 

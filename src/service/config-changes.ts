@@ -20,6 +20,8 @@ const live = [
   'hosted.repositories',
   'offline',
   'access',
+  'notifications',
+  'hold',
   'log.level',
   'log.access',
   'server.drain_timeout',

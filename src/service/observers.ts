@@ -1,7 +1,9 @@
+import { isLoggedIn } from '../access/caller.ts';
 import type { HttpObserver } from '../http/observer.ts';
 import type { OperationsObserver } from '../http/operations-api.ts';
 import type { RegistryError } from '../oci/errors.ts';
 import type { Download } from '../registry/download.ts';
+import type { StoredManifest } from '../registry/manifest-cache.ts';
 import type { ProxiedRoute } from '../registry/resolve-route.ts';
 import type { AccessLog } from '../telemetry/access-log.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -24,7 +26,8 @@ export function createHttpObserver(
 ): HttpObserver {
   return {
     requestEnded({ context, method, path, status, remote, userAgent, durationMs }) {
-      const { route, outcome, error, bytes, received, complete } = context;
+      const { route, outcome, error, bytes, received, complete, caller, action } = context;
+      const refusal = refusalOf(error);
       const upstream = route?.via === 'hosted' ? undefined : route?.remote.name;
       metrics.requestAnswered({
         route: route?.via,
@@ -36,9 +39,11 @@ export function createHttpObserver(
         seconds: durationMs / 1000,
       });
       if (error !== undefined) metrics.errorAnswered(error.code);
+      if (refusal !== undefined) metrics.accessRefused(refusal, action);
       logging.access?.write({
         id: context.id,
         remote,
+        account: isLoggedIn(caller) ? caller.account : undefined,
         method,
         path,
         route: route?.via,
@@ -48,6 +53,7 @@ export function createHttpObserver(
         status,
         outcome: outcome?.kind,
         error: error?.code,
+        refused: refusal && action,
         bytes,
         received: received > 0 ? received : undefined,
         durationMs,
@@ -62,6 +68,11 @@ export function createHttpObserver(
       else logger.warn('a request failed', fields);
     },
   };
+}
+
+/** The code of an answer that tells a client that it may not. */
+function refusalOf(error: RegistryError | undefined): 'UNAUTHORIZED' | 'DENIED' | undefined {
+  return error?.code === 'UNAUTHORIZED' || error?.code === 'DENIED' ? error.code : undefined;
 }
 
 /** Logs what operators have asked the running service to do. */
@@ -112,11 +123,15 @@ export interface RegistryEvents {
   downloadEnded(download: Download): void;
   received(download: Download, bytes: number): void;
   servedStale(route: ProxiedRoute, reference: string, error: RegistryError): void;
+  cached(route: ProxiedRoute, reference: string, manifest: StoredManifest): void;
   notStored(route: ProxiedRoute, reference: string, error: unknown): void;
 }
 
 /** Counts and logs what goes on between requests. */
-export function createRegistryObserver(metrics: Metrics, logger: Logger): RegistryEvents {
+export function createRegistryObserver(
+  metrics: Metrics,
+  logger: Logger,
+): Omit<RegistryEvents, 'cached'> {
   const occasional = new Occasional(quiet);
   return {
     received: ({ source }, bytes) => metrics.upstreamReceived(source.upstream.name, bytes),

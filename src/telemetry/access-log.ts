@@ -9,6 +9,8 @@ export interface AccessEntry {
   readonly id: string;
   /** The client's address. */
   readonly remote: string | undefined;
+  /** Who has logged in; left out for who has not. */
+  readonly account?: string | undefined;
   readonly method: string;
   /** As requested; only harmless query parameters are shown. */
   readonly path: string;
@@ -23,6 +25,8 @@ export interface AccessEntry {
   readonly outcome?: string | undefined;
   /** The error's code, where the answer is one. */
   readonly error?: string | undefined;
+  /** Where the client was told that it may not: pull, push or delete. */
+  readonly refused?: string | undefined;
   /** Of the body, as far as it was sent. */
   readonly bytes: number;
   /** Of a blob that was pushed, as far as they came. */
@@ -67,6 +71,7 @@ export function jsonAccessLine(entry: AccessEntry, time: number): string {
   return (
     `{"ts":"${timestamp(time)}","level":"info","msg":"request","id":${quote(entry.id)}` +
     field('remote', entry.remote) +
+    field('account', entry.account) +
     field('method', entry.method) +
     field('path', redactQuery(entry.path)) +
     field('route', entry.route) +
@@ -76,6 +81,7 @@ export function jsonAccessLine(entry: AccessEntry, time: number): string {
     `,"status":${status}` +
     field('outcome', entry.outcome) +
     field('error', entry.error) +
+    field('refused', entry.refused) +
     `,"bytes":${bytes}` +
     (entry.received === undefined ? '' : `,"received":${entry.received}`) +
     `,"duration_ms":${rounded(entry.durationMs)}` +
@@ -112,6 +118,7 @@ export function prettyAccessLine(entry: AccessEntry, time: number, colour: boole
     `${Number(entry.durationMs.toPrecision(3))}ms`,
     entry.upstream,
     entry.remote,
+    entry.account === undefined ? undefined : bare(cut(entry.account)),
     aborted === true ? paint('yellow', 'aborted', colour) : undefined,
   ];
   return parts.filter((part) => part !== undefined).join(' ');

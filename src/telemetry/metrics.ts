@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import { BoundedLabel } from './bounded-label.ts';
 import { HostedMetrics } from './hosted-metrics.ts';
+import { NotificationMetrics } from './notification-metrics.ts';
 import { RequestMetrics, type AnsweredRequest } from './request-metrics.ts';
 import { RepairMetrics } from './repair-metrics.ts';
 import { ServiceMetrics } from './service-metrics.ts';
@@ -19,6 +20,8 @@ export class Metrics {
   readonly store: StoreMetrics;
   /** What is pushed. */
   readonly hosted: HostedMetrics;
+  /** What becomes of events. */
+  readonly notifications: NotificationMetrics;
   readonly #register = new Registry();
   readonly #requests: RequestMetrics;
   readonly #upstream: UpstreamMetrics;
@@ -26,6 +29,7 @@ export class Metrics {
   readonly #catalogErrors: Counter<'operation'>;
   readonly #catalogUp: Gauge;
   readonly #errors: Counter<'code'>;
+  readonly #refusals: Counter<'code' | 'action'>;
   readonly #operations = new BoundedLabel(50);
   readonly #results = new BoundedLabel(50);
   readonly #codes = new BoundedLabel(100);
@@ -38,6 +42,7 @@ export class Metrics {
     this.repair = new RepairMetrics(this.#register);
     this.store = new StoreMetrics(this.#register);
     this.hosted = new HostedMetrics(this.#register);
+    this.notifications = new NotificationMetrics(this.#register);
     this.#requests = new RequestMetrics(this.#register);
     this.#upstream = new UpstreamMetrics(this.#register);
     this.#downloads = new Counter({
@@ -62,6 +67,12 @@ export class Metrics {
       name: 'baleen_errors_total',
       help: 'Requests answered with an error, by its code',
       labelNames: ['code'],
+      registers,
+    });
+    this.#refusals = new Counter({
+      name: 'baleen_access_refusals_total',
+      help: 'Requests refused for want of a login or a permission, by code (UNAUTHORIZED, DENIED) and by what they wanted; the first request of a client without a token is one of them',
+      labelNames: ['code', 'action'],
       registers,
     });
     new Gauge({
@@ -89,6 +100,11 @@ export class Metrics {
   /** A request was answered with an error of this code. */
   errorAnswered(code: string): void {
     this.#errors.inc({ code: this.#codes.of(code) });
+  }
+
+  /** @param action what the request wanted of a repository, where it was about one */
+  accessRefused(code: 'UNAUTHORIZED' | 'DENIED', action = 'none'): void {
+    this.#refusals.inc({ code, action });
   }
 
   upstreamRequest(request: UpstreamRequest): void {

@@ -1,6 +1,6 @@
-import { X509Certificate } from 'node:crypto';
-import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
+import type { SecureContext } from 'node:tls';
 import { Agent, errors, Pool, ProxyAgent, type Dispatcher } from 'undici';
+import { trusting } from '../lib/trust.ts';
 import { trackingConnector } from './kept-connection.ts';
 import type { ProxyChoice } from './proxy.ts';
 
@@ -91,17 +91,4 @@ export class Dispatchers {
       clientFactory: (origin, options) => new Pool(origin, { ...options, headersTimeout: connect }),
     });
   }
-}
-
-/** One context for all connections: to parse some 300 certificates for each would be dear. */
-function trusting(ca: string): SecureContext {
-  const blocks = ca.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
-  if (blocks.length === 0) throw new TypeError('ca holds no PEM certificate');
-  try {
-    for (const block of blocks) void new X509Certificate(block);
-  } catch (cause) {
-    throw new TypeError('ca holds a certificate that cannot be read', { cause });
-  }
-  const known = [...getCACertificates('default'), ...getCACertificates('system')];
-  return createSecureContext({ ca: [...new Set([...known, ...blocks])] });
 }

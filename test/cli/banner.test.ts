@@ -50,6 +50,25 @@ describe('the banner', () => {
     expect(text).not.toContain('cache-1:5000');
   });
 
+  it('shows how to push, from here and from elsewhere, where something is hosted', () => {
+    const text = banner(load('hosted: { repositories: ["local/**", "*"] }'), facts);
+    expect(text).toContain('hosts       local/**, *');
+    expect(text).toContain('docker tag myapp localhost:5000/local/myapp\n');
+    expect(text).toContain('docker push localhost:5000/local/myapp\n');
+    expect(text).toContain('{ "insecure-registries": ["cache-1:5000"] }');
+    expect(banner(load(''), facts)).not.toMatch(/^ +hosts |docker push/m);
+  });
+
+  it('asks for no setting of Docker where there is TLS, or nobody else can come', () => {
+    const hosted = 'hosted: { repositories: ["*"] }\nserver: ';
+    const file = import.meta.filename;
+    const secure = banner(load(`${hosted}{ tls: { cert: ${file}, key: ${file} } }`), facts);
+    expect(secure).toContain('docker push cache-1:5000/myapp\n');
+    const local = banner(load(`${hosted}{ listen: "127.0.0.1:5000" }`), facts);
+    expect(local).toContain('docker push localhost:5000/myapp\n');
+    for (const text of [secure, local]) expect(text).not.toContain('insecure-registries');
+  });
+
   it('never shows a secret', () => {
     const text = banner(
       load(

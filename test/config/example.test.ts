@@ -10,16 +10,31 @@ import { forEachLeaf } from '../../src/config/schema-tree.ts';
 const example = join(import.meta.dirname, '../../config.example.yaml');
 const text = readFileSync(example, 'utf8');
 /** The example with every commented setting switched on. */
-const everything = text.replaceAll(/^( *)#((?: {2})*(?:# .*|[a-z_]+:.*))$/gm, '$1$2');
+const everything = text.replaceAll(/^( *)#((?: {2})*(?:# .*|[A-Za-z_-]+:.*))$/gm, '$1$2');
 
-/** The paths of all leaves, with `*` for the names of upstreams. */
+/** Whose keys are for the user to choose. */
+const chosen = [
+  /^upstreams$/,
+  /^notifications\.endpoints$/,
+  /^notifications\.endpoints\.\*\.header(s|_files)$/,
+];
+
+/** One of everything whose name is for the user to choose. */
+const oneOfEach = {
+  upstreams: { '*': {} },
+  notifications: { endpoints: { '*': { headers: { '*': '' }, header_files: { '*': '' } } } },
+};
+
+/** The paths of all leaves, with `*` for the names that users choose. */
 function leafPaths(values: unknown): Set<string> {
   const paths = new Set<string>();
   forEachLeaf(values, (path, value) => {
     if (value === undefined) return;
-    paths.add(
-      path.map((key, index) => (index === 1 && path[0] === 'upstreams' ? '*' : key)).join('.'),
-    );
+    const general = path.reduce<string>((parent, key) => {
+      const name = chosen.some((pattern) => pattern.test(parent)) ? '*' : String(key);
+      return parent === '' ? name : `${parent}.${name}`;
+    }, '');
+    paths.add(general);
   });
   return paths;
 }
@@ -32,7 +47,7 @@ describe('config.example.yaml', () => {
   it('documents every key of the schema', () => {
     const documented = leafPaths(parse(everything));
     const inSchema = new Set<string>();
-    forEachLeaf({ upstreams: { '*': {} } }, (path) => inSchema.add(path.join('.')));
+    forEachLeaf(oneOfEach, (path) => inSchema.add(path.join('.')));
     expect([...inSchema].filter((path) => !documented.has(path))).toEqual([]);
     expect([...documented].filter((path) => !inSchema.has(path))).toEqual([]);
   });
@@ -40,20 +55,20 @@ describe('config.example.yaml', () => {
   it('shows a default wherever there is one', () => {
     // Some are shown in a block that is switched off as a whole.
     const isOff = ([, key]: readonly (string | number)[]): boolean =>
-      key === 'redis' || key === 'tls';
+      key === 'redis' || key === 'tls' || key === 'endpoints';
     const shown = leafPaths(parse(text));
-    forEachLeaf({ upstreams: { '*': {} } }, (path, _value, node) => {
+    forEachLeaf(oneOfEach, (path, _value, node) => {
       if (node.default !== undefined && !isOff(path)) expect(shown).toContain(path.join('.'));
     });
     forEachLeaf(parse(everything), (path, value, node) => {
-      if (isOff(path) && node.default !== undefined) expect(value).toBe(node.default);
+      if (isOff(path) && node.default !== undefined) expect(value).toEqual(node.default);
     });
   });
 
   it('has no fault but missing files and one password too many when all of it is switched on', () => {
     const file = join(mkdtempSync(join(tmpdir(), 'baleen-example-')), 'config.yaml');
     writeFileSync(file, everything);
-    const env = { REDIS_PASSWORD: 'a', DOCKER_HUB_TOKEN: 'b' };
+    const env = { REDIS_PASSWORD: 'a', DOCKER_HUB_TOKEN: 'b', SCANNER_TOKEN: 'c' };
     let messages: string[] = [];
     try {
       loadConfig({ file, env });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
-import { formatListen, listenClash, parseListen } from '../../src/config/listen.ts';
+import { formatListen, isLoopback, listenClash, parseListen } from '../../src/config/listen.ts';
 
 describe('addresses to listen on', () => {
   it.each([
@@ -38,6 +38,20 @@ describe('addresses to listen on', () => {
         expect(parseListen(formatListen({ host, port }))).toEqual({ host, port });
       }),
     );
+  });
+
+  it.each([
+    ['127.0.0.1:5000', true],
+    ['127.8.0.1:5000', true],
+    ['[::1]:5000', true],
+    ['localhost:5000', true],
+    [':5000', false],
+    ['0.0.0.0:5000', false],
+    ['[::]:5000', false],
+    ['10.0.0.127:5000', false],
+    ['127.0.0.1.example:5000', false],
+  ])('%s is for this machine alone: %p', (text, expected) => {
+    expect(isLoopback(parseListen(text)!)).toBe(expected);
   });
 
   it.each([

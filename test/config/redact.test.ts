@@ -56,6 +56,19 @@ const rule = fc.record(
   { requiredKeys: ['immutable'] },
 );
 
+const endpoint = fc.record(
+  {
+    url: fc.constantFrom('http://h.example/', 'https://h.example:80/x/', 'http://h.example'),
+    header_files: fc.constantFrom({}, { Authorization: import.meta.filename }),
+    events: fc.array(fc.constantFrom('push', 'pull', 'hold')),
+    repositories: fc.array(glob),
+    blobs: fc.boolean(),
+    timeout: duration,
+    queue_size: size,
+  },
+  { requiredKeys: ['url'] },
+);
+
 const anyConfig = fc.record(
   {
     hosted: fc.record({ delete: fc.boolean(), rules: fc.array(rule) }, { requiredKeys: [] }),
@@ -63,6 +76,14 @@ const anyConfig = fc.record(
     operations: fc.record({ listen: fc.constantFrom('off', '127.0.0.1:0') }),
     storage: fc.record({ max_size: size, spool_ttl: duration }, { requiredKeys: [] }),
     upstreams: fc.dictionary(fc.constantFrom('docker.io', 'ghcr.io', 'localhost:5000'), upstream),
+    notifications: fc.record({
+      endpoints: fc.dictionary(fc.constantFrom('scanner', 'a-b_c', '0'), endpoint),
+    }),
+    hold: fc.record({
+      repositories: fc.array(glob),
+      on_unknown: fc.constantFrom('deny', 'allow'),
+      except: fc.record({ accounts: fc.array(fc.constantFrom('scanner', 'ci')) }),
+    }),
     offline: fc.boolean(),
     log: fc.record({ level: fc.constantFrom('error', 'debug'), access: fc.boolean() }),
   },
@@ -102,6 +123,11 @@ upstreams:
   b.example: { proxy: "http://hunter2@proxy:3128" }
   d.example: { credentials: [{ username: you, password: hunter2 }, { helper: pass }] }
   c.example: { credentials: { username: me, password_file: ${file} } }
+notifications:
+  endpoints:
+    scanner:
+      url: https://scanner.example/events/?token=hunter2&job=scan
+      headers: { Authorization: Bearer hunter2 }
 `),
     );
     expect(text).not.toContain('hunter2');
@@ -110,6 +136,10 @@ upstreams:
     expect(text).toMatch(/credentials:\n +- username: you\n +password: "?\*\*\*/);
     const again = load(text);
     expect(again.upstreams['a.example']?.credentials).toEqual({ username: 'me', password: '***' });
+    expect(again.notifications.endpoints['scanner']).toMatchObject({
+      url: expect.stringMatching(/^https:\/\/scanner\.example\/events\/\?token=\*\*\*/),
+      headers: { Authorization: '***' },
+    });
     expect(load(printConfig(again))).toEqual(again);
   });
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { Action } from '../../src/access/action.ts';
 import { anonymous, type Caller } from '../../src/access/caller.ts';
 import { AccessRules, type AccessRule } from '../../src/access/rules.ts';
-import { parseScope } from '../../src/access/scope.ts';
+import { formatScope, parseScope } from '../../src/access/scope.ts';
 import { AccessGuard } from '../../src/http/access-guard.ts';
 import { targetOf } from '../../src/http/registry-request.ts';
 import { RequestContext } from '../../src/http/request-context.ts';
@@ -130,6 +130,20 @@ describe('the guard', () => {
     );
   });
 
+  it.each<[Caller, string, Action, string | undefined]>([
+    [anonymous, 'local/app', 'pull', 'repository:local/app:pull'],
+    [anonymous, 'local/app', 'push', 'repository:local/app:pull,push'],
+    [anonymous, 'local/app', 'delete', 'repository:local/app:delete'],
+    [anonymous, 'corp.example/app', 'pull', 'repository:corp.example/app:pull'],
+    [withToken(alice), 'local/app', 'push', 'repository:local/app:pull,push'],
+    [alice, 'corp.example/app', 'pull', undefined],
+    [anonymous, 'alpine', 'pull', undefined],
+  ])('has the challenge to %j at %s, %s, name the scope %s', (who, name, action, scope) => {
+    const context = contextOf(who);
+    verdict(() => guard.admit(context, targetOf(name, table.find({ name })), action));
+    expect(context.neededScope && formatScope(context.neededScope)).toBe(scope);
+  });
+
   it('tells an account what it may not do, in the words that it used', () => {
     const target = targetOf('local/app', table.find({ name: 'local/app' }));
     expect(() => guard.admit(contextOf(carol), target, 'push')).toThrow(
@@ -146,7 +160,10 @@ describe('the guard', () => {
     [withToken(anonymous, 'registry:catalog:*'), 'ok'],
     [withToken(alice, 'repository:local/app:pull'), 'UNAUTHORIZED'],
   ])('lets %j ask for names: %s', (who, expected) => {
-    expect(verdict(() => guard.admitToCatalog(contextOf(who)))).toBe(expected);
+    const context = contextOf(who);
+    expect(verdict(() => guard.admitToCatalog(context))).toBe(expected);
+    const scope = context.neededScope && formatScope(context.neededScope);
+    expect(scope).toBe(expected === 'ok' ? undefined : 'registry:catalog:*');
   });
 
   it('tells no names where nothing may be pulled', () => {

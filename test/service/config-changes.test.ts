@@ -30,6 +30,7 @@ describe('what a configuration that is read again changes', () => {
     ],
     ['the default', plain, { BALEEN_DEFAULT_UPSTREAM: 'quay.io' }, ['default_upstream'], []],
     ['what is hosted', plain, { BALEEN_HOSTED_REPOSITORIES: 'a' }, ['hosted.repositories'], []],
+    ['what is held', plain, { BALEEN_HOLD_REPOSITORIES: 'a' }, ['hold.repositories'], []],
     ['the port', plain, { BALEEN_SERVER_LISTEN: ':7000' }, [], ['server.listen']],
     ['the directory', plain, { BALEEN_STORAGE_DIRECTORY: '/x' }, [], ['storage.directory']],
     [

@@ -67,10 +67,12 @@ export async function createScaffold(overrides: Partial<FreshnessPolicy> = {}) {
   const { signal } = new AbortController();
   const stale: string[] = [];
   const notStored: unknown[] = [];
+  const cached: string[] = [];
   const observer = {
     notStored: (_route: Route, _reference: string, error: unknown) => notStored.push(error),
     servedStale: (_route: Route, tag: string, error: { code: string }) =>
       stale.push(`${tag} ${error.code}`),
+    cached: (route: Route, reference: string) => cached.push(`${route.key} ${reference}`),
     received() {},
     downloadEnded() {},
   };
@@ -105,6 +107,7 @@ export async function createScaffold(overrides: Partial<FreshnessPolicy> = {}) {
     manifests,
     stale,
     notStored,
+    cached,
     health,
     withdrawn,
     cache,

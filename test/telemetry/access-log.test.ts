@@ -49,6 +49,22 @@ describe('an access line', () => {
     expect(jsonAccessLine(entry, time)).toBe(formatLine(record, 'json', false));
   });
 
+  it('names the account, and what it was refused', () => {
+    const refused = {
+      ...entry,
+      account: 'alice\n"',
+      status: 403,
+      error: 'DENIED',
+      refused: 'push',
+    };
+    const line: unknown = JSON.parse(jsonAccessLine(refused, time));
+    expect(line).toMatchObject({ account: 'alice\n"', error: 'DENIED', refused: 'push' });
+    expect(prettyAccessLine({ ...refused, account: 'alice' }, time, false)).toMatch(
+      / 10\.0\.0\.1 alice$/,
+    );
+    expect(prettyAccessLine(refused, time, false)).not.toContain('\n');
+  });
+
   it('leaves out what is not known', () => {
     const ping = {
       id: 'x',

@@ -1,0 +1,162 @@
+import { anonymous } from '../access/caller.ts';
+import { contentUrl } from '../events/content-url.ts';
+import type { ContentEvent } from '../events/content-event.ts';
+import type { Notifications } from '../events/notifications.ts';
+import type { ChangeObserver, HttpObserver, RequestSummary } from '../http/observer.ts';
+import type { RequestContext } from '../http/request-context.ts';
+import type { RequestFacts } from '../http/request-facts.ts';
+import { isDigest, type Digest } from '../oci/digest.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import { parseManifest } from '../oci/manifest.ts';
+import type { Download } from '../registry/download.ts';
+import type { StoredManifest } from '../registry/manifest-cache.ts';
+import type { Route } from '../registry/resolve-route.ts';
+import type { RegistryEvents } from './observers.ts';
+
+/* What clients and upstreams do with content, as events. */
+
+type Teller = Pick<Notifications, 'wants' | 'tell' | 'record'>;
+
+const blobType = 'application/octet-stream';
+
+/** Tells of pulls, besides. */
+export function tellingOfPulls(observer: HttpObserver, events: Teller): HttpObserver {
+  return {
+    requestEnded(summary) {
+      observer.requestEnded(summary);
+      const { context, method, status } = summary;
+      if (status === 200 && method === 'GET' && context.complete) tellOfPull(summary, events);
+    },
+    requestFailed: (context, error) => observer.requestFailed(context, error),
+  };
+}
+
+function tellOfPull(summary: RequestSummary, events: Teller): void {
+  const { context } = summary;
+  const { route, manifest, blob } = context;
+  const digest = manifest?.digest ?? blob;
+  if (route === undefined || digest === undefined) return;
+  const kind = manifest === undefined ? 'blob' : 'manifest';
+  const repository = repositoryOf(route);
+  if (!events.wants({ action: 'pull', kind, repository })) return;
+  events.tell({
+    ...requestPart(summary, context, kind, digest),
+    action: 'pull',
+    kind,
+    at: Date.now(),
+    repository,
+    digest,
+    mediaType: manifest?.mediaType ?? blobType,
+    size: manifest?.bytes.length ?? context.bytes,
+    tag: tagOf(context.reference),
+  });
+}
+
+/** Tells of what clients push, mount and delete: it is on disk before they hear that it is done. */
+export function createChangeObserver(events: Teller): ChangeObserver {
+  return {
+    async changed(change) {
+      const { action, kind, context, digest, mediaType, size, tag, bytes, from } = change;
+      const repository = repositoryOf(change.route);
+      if (!events.wants({ action, kind, repository })) return;
+      await events.record({
+        ...requestPart(change, context, kind, digest),
+        action,
+        kind,
+        at: Date.now(),
+        repository,
+        digest,
+        mediaType: mediaType ?? (kind === 'blob' ? blobType : undefined),
+        size: size ?? bytes?.length,
+        tag,
+        references: bytes && (() => referencesOf(bytes, mediaType)),
+        fromRepository: from && repositoryOf(from),
+      });
+    },
+  };
+}
+
+/** Tells of what is new here from an upstream, besides. */
+export function tellingOfNews(
+  observer: Omit<RegistryEvents, 'cached'>,
+  events: Teller,
+): RegistryEvents {
+  return {
+    ...observer,
+    cached(route, reference, manifest) {
+      events.tell({
+        ...manifestPart(route, manifest),
+        action: 'cache',
+        at: Date.now(),
+        tag: tagOf(reference),
+      });
+    },
+    downloadEnded(download) {
+      observer.downloadEnded(download);
+      if (download.state === 'committed') tellOfBlob(download, events);
+    },
+  };
+}
+
+function tellOfBlob({ source, digest, blob }: Download, events: Teller): void {
+  events.tell({
+    action: 'cache',
+    kind: 'blob',
+    at: Date.now(),
+    repository: `${source.upstream.name}/${source.repository}`,
+    digest,
+    mediaType: blobType,
+    size: blob.size,
+  });
+}
+
+/** What every event of a manifest says of it. */
+export function manifestPart(
+  route: Route,
+  { digest, mediaType, bytes }: StoredManifest,
+): Pick<ContentEvent, 'repository' | 'digest' | 'mediaType' | 'size' | 'references'> & {
+  kind: 'manifest';
+} {
+  return {
+    kind: 'manifest',
+    repository: repositoryOf(route),
+    digest,
+    mediaType,
+    size: bytes.length,
+    references: () => referencesOf(bytes, mediaType),
+  };
+}
+
+/** What every event that a request has caused says of the request. */
+export function requestPart(
+  facts: RequestFacts,
+  { id, caller }: RequestContext,
+  kind: 'manifest' | 'blob',
+  digest: Digest | undefined,
+): Pick<ContentEvent, 'url' | 'request' | 'account'> {
+  const { method, remote, userAgent, host } = facts;
+  return {
+    url: digest && contentUrl(facts, kind, digest),
+    request: { id, addr: remote, host, method, useragent: userAgent },
+    account: caller.account === anonymous.account ? undefined : caller.account,
+  };
+}
+
+/** As rules and receivers name it: behind its upstream's name, or bare where it is hosted. */
+export function repositoryOf(route: Route): string {
+  return route.via === 'hosted' ? route.repository : route.key;
+}
+
+export function tagOf(reference: string | undefined): string | undefined {
+  return reference === undefined || isDigest(reference) ? undefined : reference;
+}
+
+/** What a manifest points to. It was read before, so it can be; but an event must fail nobody. */
+function referencesOf(bytes: Buffer, mediaType: string | undefined): readonly Descriptor[] {
+  try {
+    const { manifests, blobs } = parseManifest(bytes, mediaType);
+    return [...manifests, ...blobs];
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,177 @@
+import { beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { Baleen, type Settings } from '../support/baleen.ts';
+import { get } from '../support/http-get.ts';
+import { indexOf, seededImage, type Image } from '../support/images.ts';
+import { testResources } from '../support/resources.ts';
+import { ScriptedUpstream } from '../support/scripted-upstream.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { WebhookReceiver, type ReceivedEvent } from '../support/webhook-receiver.ts';
+
+jest.setTimeout(60_000);
+
+const resources = testResources();
+const image = seededImage([40_000], 71);
+const index = indexOf({ amd64: image, arm64: seededImage([30_000], 72) });
+
+let upstream: ScriptedUpstream;
+let receiver: WebhookReceiver;
+let baleen: Baleen;
+
+const all = ['push', 'pull', 'delete', 'cache', 'hold'];
+
+function settings(endpoint: Settings = {}, more: Settings = {}): Settings {
+  return {
+    upstreams: { 'reef.example': { url: upstream.url, tag_ttl: '1h' } },
+    notifications: {
+      endpoints: { scanner: { url: receiver.url, events: all, ...endpoint } },
+    },
+    ...more,
+  };
+}
+
+beforeEach(async () => {
+  upstream = resources.use(await ScriptedUpstream.start());
+  upstream.add('blue/whale', 'v1', image);
+  upstream.add('blue/whale', 'multi', index);
+  receiver = resources.use(await WebhookReceiver.start());
+});
+
+const path = (reference: string): string => `/v2/reef.example/blue/whale/manifests/${reference}`;
+
+/** Pulls as clients do: the manifest, then its children's, then the blobs. */
+async function pull(what: Image, reference: string): Promise<void> {
+  for (const each of [reference, ...what.children.map(({ digest }) => digest)]) {
+    expect((await get(`${baleen.url}${path(each)}`)).status).toBe(200);
+  }
+  for (const { digest } of what.blobs) {
+    const got = await get(`${baleen.url}/v2/reef.example/blue/whale/blobs/${digest}`);
+    expect(got.digest).toBe(digest);
+  }
+}
+
+const actions = (events: readonly ReceivedEvent[]): string[] =>
+  events.map(({ action, target }) => `${action} ${target.tag ?? target.digest ?? ''}`);
+
+describe('notifications of what is pulled through', () => {
+  it('tell of what is new here and of each pull of a manifest, in the form of the CNCF registry', async () => {
+    baleen = resources.use(await Baleen.start(settings()));
+    await pull(image, 'v1');
+    await pull(image, 'v1');
+    await waitFor('three events', () => receiver.events.length === 3);
+    const [cached, pulled] = receiver.events;
+    const { digest, mediaType, bytes } = image.manifest;
+    const target = {
+      mediaType,
+      digest,
+      size: bytes.length,
+      length: bytes.length,
+      repository: 'reef.example/blue/whale',
+      tag: 'v1',
+    };
+    expect(cached).toMatchObject({ action: 'cache', target, request: {}, actor: {} });
+    const references = cached?.target['references'] as { digest: string }[];
+    expect(references.map((each) => each.digest)).toEqual(image.blobs.map((each) => each.digest));
+    expect(pulled).toMatchObject({
+      action: 'pull',
+      target: { ...target, url: `${baleen.url}${path(digest)}` },
+      request: { addr: expect.stringContaining('127.0.0.1'), host: baleen.host, method: 'GET' },
+      source: { addr: expect.stringMatching(`:${String(baleen.port)}$`) },
+    });
+    expect(actions(receiver.events)).toEqual(['cache v1', 'pull v1', 'pull v1']);
+    // The pull is also in the access log, under the same id.
+    const id = pulled?.request['id'];
+    await waitFor('the access line', () => baleen.process.stdout.includes(`"id":"${String(id)}"`));
+  });
+
+  it('tell of layers where they are asked to, and once for each that is new', async () => {
+    baleen = resources.use(await Baleen.start(settings({ blobs: true, events: ['cache'] })));
+    await pull(index, 'multi');
+    await pull(index, 'multi');
+    const expected = [index.manifest, ...index.children, ...index.blobs];
+    await waitFor('all events', () => receiver.events.length >= expected.length);
+    expect(receiver.events).toHaveLength(expected.length);
+    expect(new Set(receiver.events.map(({ target }) => target.digest))).toEqual(
+      new Set(expected.map(({ digest }) => digest)),
+    );
+  });
+
+  it('survive SIGKILL, and a receiver that is down meanwhile', async () => {
+    baleen = resources.use(await Baleen.start(settings({ events: ['cache'] })));
+    await receiver.stop();
+    await pull(image, 'v1');
+    await pull(index, 'multi');
+    // The image is one of the index's children, and known by then.
+    const expected = ['cache v1', 'cache multi', `cache ${index.children[1]!.digest}`];
+    await waitFor(
+      'the queue',
+      async () => (await baleen.metric('baleen_notifications_queued')) === expected.length,
+    );
+    await waitFor(
+      'a failure',
+      async () => (await baleen.metric('baleen_notifications_failures_total')) > 0,
+    );
+    await baleen.kill();
+    await receiver.listen();
+    await baleen.start();
+    await waitFor('the events', () => receiver.events.length >= expected.length);
+    expect(actions(receiver.events)).toEqual(expected);
+  });
+
+  it('hold up no pull while the receiver hangs, and stop with the service', async () => {
+    receiver.gate = new Promise(() => undefined);
+    baleen = resources.use(await Baleen.start(settings()));
+    for (let n = 0; n < 20; n += 1) await pull(image, 'v1');
+    await waitFor('a request that hangs', () => receiver.waiting === 1);
+    expect((await baleen.stop()).code).toBe(0);
+  });
+
+  it('are shown on the operations port, with no secret anywhere', async () => {
+    baleen = resources.use(
+      await Baleen.start(
+        settings({
+          url: `${receiver.url}?token=hunter2`,
+          headers: { Authorization: 'Bearer hunter3-hunter3' },
+        }),
+      ),
+    );
+    receiver.faults.push(500);
+    await pull(image, 'v1');
+    await waitFor('delivery', () => receiver.events.length === 2);
+    expect(receiver.posts[0]?.headers.authorization).toBe('Bearer hunter3-hunter3');
+    const shown = (await (await fetch(`${baleen.operationsUrl}/api/notifications`)).json()) as {
+      endpoints: Record<string, unknown>[];
+    };
+    expect(shown.endpoints).toEqual([
+      {
+        name: 'scanner',
+        url: `${receiver.url}?token=***`,
+        queued: 0,
+        bytes: expect.any(Number),
+        oldest: null,
+        delivered: 2,
+        dropped: 0,
+        failures: 0,
+        last_failure: 'it answered 500',
+        last_delivery: expect.stringMatching(/^\d{4}-/),
+      },
+    ]);
+    expect(await baleen.metric('baleen_notifications_delivered_total', 'scanner')).toBe(2);
+    await baleen.stop();
+    expect(baleen.process.stdout).toContain('an endpoint did not take its events');
+    expect(JSON.stringify(shown) + baleen.process.stdout + baleen.process.stderr).not.toMatch(
+      /hunter/,
+    );
+  });
+
+  it('go to another receiver after SIGHUP, and what waited goes along', async () => {
+    baleen = resources.use(await Baleen.start(settings({ events: ['cache'] })));
+    await receiver.stop();
+    await pull(image, 'v1');
+    const other = resources.use(await WebhookReceiver.start());
+    const { notifications } = settings({ events: ['cache'], url: other.url });
+    expect(await baleen.reload({ notifications })).toBe(true);
+    await waitFor('the event', () => other.events.length === 1);
+    const broken = { endpoints: { scanner: { url: other.url, ca: baleen.configFile } } };
+    expect(await baleen.reload({ notifications: broken })).toBe(false);
+  });
+});
