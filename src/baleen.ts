@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { createCatalog } from './catalog/create-catalog.ts';
 import { PinRecord } from './catalog/pin-record.ts';
 import { about } from './service/about.ts';
+import { Access } from './service/access.ts';
 import { announce } from './cli/announce.ts';
 import { exitCodes } from './cli/context.ts';
 import { watchCertificate } from './service/certificate-watch.ts';
@@ -140,8 +141,18 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
   metrics.observeDownloads(() => downloads);
   metrics.observeUpstreams(() => upstreams.status());
 
+  const access = await Access.open({
+    config,
+    table,
+    directory: layout.root,
+    metrics,
+    logger,
+    env: process.env,
+  });
   const app = createApp({
     table,
+    accounts: access?.accounts,
+    guard: access?.guard,
     content: eitherContent(
       {
         manifests,
@@ -191,7 +202,7 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
   const reloader = new Reloader({
     started: config,
     read: reread,
-    parts: [logging, upstreams, notifications, servers],
+    parts: [logging, upstreams, notifications, servers, ...(access === undefined ? [] : [access])],
     logger,
     metrics: metrics.service,
   });
@@ -225,6 +236,7 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
   await downloads.stop();
   await maintained;
   await watched;
+  await access?.close();
   await hosted.close();
   await notifications.events.close();
   await store.close();

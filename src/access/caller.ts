@@ -24,3 +24,12 @@ export function isLoggedIn({ account }: Caller): boolean {
 export function isUnannounced(caller: Caller): boolean {
   return !isLoggedIn(caller) && caller.scope === undefined;
 }
+
+/** Whether somebody else's word for an account can be one here: to be seen, and nobody's stand-in. */
+export function isAccountName(name: string): boolean {
+  return (
+    name !== '' && name.length <= maxNameLength && !/\p{C}/u.test(name) && name !== anonymousAccount
+  );
+}
+
+const maxNameLength = 255;

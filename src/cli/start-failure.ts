@@ -1,3 +1,4 @@
+import { HtpasswdFault } from '../access/htpasswd-file.ts';
 import { isRegistryError } from '../oci/errors.ts';
 import { CertificateError } from '../service/certificate.ts';
 import { ProcessFailure } from '../service/process-failures.ts';
@@ -26,6 +27,9 @@ export function explainStartFailure(error: unknown): string {
   const hint = code === undefined ? undefined : hints[code];
   if (hint !== undefined) return `${error.message}\n  ${hint}`;
   const isExplained =
-    isRegistryError(error) || error instanceof ProcessFailure || error instanceof CertificateError;
+    isRegistryError(error) ||
+    error instanceof ProcessFailure ||
+    error instanceof CertificateError ||
+    error instanceof HtpasswdFault;
   return isExplained ? error.message : (error.stack ?? error.message);
 }

@@ -35,7 +35,7 @@ export function accessFaults(raw: Mapping): Fault[] {
 
 /** Undefined where groups may come from elsewhere. */
 function knownGroups({ groups, issuers }: Mapping): readonly string[] | undefined {
-  const hasOutside = listOf(issuers).some(
+  const hasOutside = Object.values(asMapping(issuers)).some(
     (issuer) => asMapping(issuer)['groups_claim'] !== undefined,
   );
   return hasOutside ? undefined : Object.keys(asMapping(groups));

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { accessActions } from './config.ts';
+import { accessActions } from './auth-config.ts';
 import { glob, text } from './scalars.ts';
 
 /** picomatch would let through whatever does not match: the opposite of what its author means. */

@@ -1,3 +1,4 @@
+import type { AccessRuleConfig, AuthConfig } from './auth-config.ts';
 import type { HoldConfig, NotificationsConfig } from './notifications-config.ts';
 
 /**
@@ -18,6 +19,8 @@ export interface Config {
   /** A key of `upstreams`; undefined where it is `none`. */
   readonly default_upstream: string | undefined;
   readonly hosted: HostedConfig;
+  /** Who is who; undefined where there are no accounts. */
+  readonly auth?: AuthConfig | undefined;
   /** Who may do what; where there are accounts and it is undefined, each may do everything. */
   readonly access?: readonly AccessRuleConfig[] | undefined;
   readonly notifications: NotificationsConfig;
@@ -139,17 +142,6 @@ export interface HostedGcConfig {
   readonly grace: number;
   /** How long a manifest stays that no tag leads to, and nobody pulls; 0 for as long as nobody deletes it. */
   readonly untagged: number;
-}
-
-export const accessActions = ['pull', 'push', 'delete', 'admin'] as const;
-
-/** Allows these accounts and groups these actions in these repositories. */
-export interface AccessRuleConfig {
-  readonly accounts: readonly string[];
-  readonly groups: readonly string[];
-  /** Globs. */
-  readonly repositories: readonly string[];
-  readonly actions: readonly (typeof accessActions)[number][];
 }
 
 export interface RedisConfig {

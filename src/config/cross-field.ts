@@ -1,5 +1,6 @@
 import { parseShare } from '../lib/share.ts';
 import { accessFaults } from './access-faults.ts';
+import { authFaults } from './auth-faults.ts';
 import type { Listen } from './config.ts';
 import type { ConfigPath, Fault } from './config-error.ts';
 import { listenClash, parseListen } from './listen.ts';
@@ -25,6 +26,7 @@ export function crossFieldFaults(raw: Mapping): Fault[] {
     ...headerFaults(asMapping(asMapping(raw['notifications'])['endpoints'])),
     ...defaultFaults(raw['default_upstream'], Object.keys(upstreams)),
     ...claimFaults(upstreams),
+    ...authFaults(raw),
     ...accessFaults(raw),
     ...Object.entries(upstreams).flatMap(([name, entry]) => [
       ...credentialsFaults(name, asMapping(entry)),

@@ -80,7 +80,7 @@ function readDocument(given: string | undefined, env: Environment): ConfigDocume
 
 /**
  * A copy without the keys that have no value, as a file has where all that stood under a key is
- * commented out. An upstream without a value is one with every default.
+ * commented out.
  */
 function withoutNulls(mapping: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const copy = (value: unknown, depth: number, parent: string): unknown => {
@@ -90,12 +90,20 @@ function withoutNulls(mapping: Readonly<Record<string, unknown>>): Record<string
       .map(([key, child]) => [key, copy(child, depth + 1, key)] as const)
       .map(
         ([key, child]) =>
-          [key, child === null && depth === 1 && parent === 'upstreams' ? {} : child] as const,
+          [key, child === null && isKeptEmpty(key, depth, parent) ? {} : child] as const,
       )
       .filter(([, child]) => child !== null);
     return Object.fromEntries(entries);
   };
   return copy(mapping, 0, '') as Record<string, unknown>;
+}
+
+/**
+ * An upstream without a value, and accounts without one: who comments out all that stands below
+ * `auth` does not mean that everybody may do everything.
+ */
+function isKeptEmpty(key: string, depth: number, parent: string): boolean {
+  return depth === 0 ? key === 'auth' : depth === 1 && parent === 'upstreams';
 }
 
 function defaultUpstreams(): unknown {

@@ -19,6 +19,7 @@ import {
 } from './scalars.ts';
 import { accessSchema } from './access-schema.ts';
 import { holdSchema } from './hold-schema.ts';
+import { authSchema } from './auth-schema.ts';
 import { hostedSchema } from './hosted-schema.ts';
 import { notificationsSchema } from './notifications-schema.ts';
 import { upstreamName, upstreamSchema } from './upstream-schema.ts';
@@ -115,6 +116,7 @@ export const configSchema = z.strictObject({
     .optional()
     .meta({ kind: 'upstream_or_none' satisfies Kind }),
   hosted: hostedSchema.prefault({}),
+  auth: authSchema.optional(),
   access: accessSchema.optional(),
   notifications: notificationsSchema.prefault({}),
   hold: holdSchema.prefault({}),

@@ -1,9 +1,11 @@
 import express, { type Express, type Request, type RequestHandler } from 'express';
 import type { Route, RouteTable } from '../registry/resolve-route.ts';
+import type { Accounts } from './accounts.ts';
 import { getBase, getWelcome } from './base.ts';
 import { getBlob } from './blobs.ts';
 import type { Content } from './content.ts';
 import { errorHandler, notFound } from './error-handler.ts';
+import { demandProof, identify } from './identify.ts';
 import { getCatalog, getReferrers, getTags } from './lists.ts';
 import { getManifest, type Hold } from './manifests.ts';
 import type { HttpObserver } from './observer.ts';
@@ -19,12 +21,15 @@ import { Doors, type Guard } from './registry-request.ts';
 import { RequestContext, requestId, type ContextResponse } from './request-context.ts';
 import { getSearch, getV1Ping } from './search.ts';
 import { factsOf } from './request-facts.ts';
+import { createTokenEndpoint } from './token.ts';
 
 export interface AppOptions {
   readonly table: RouteTable;
   readonly content: Content<Route>;
   /** Left out where nothing can be pushed. */
   readonly push?: Push | undefined;
+  /** Left out where there are none. */
+  readonly accounts?: Accounts | undefined;
   /** Left out where everybody may do everything. */
   readonly guard?: Guard | undefined;
   /** Left out where nothing is ever held back. */
@@ -36,16 +41,18 @@ export interface AppOptions {
 
 /** The registry API. `get` serves HEAD too. */
 export function createApp(options: AppOptions): Express {
-  const { table, content, push, observer } = options;
+  const { table, content, accounts, push, observer } = options;
   const doors = new Doors(table, options.guard);
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
   app.enable('case sensitive routing');
   app.use(begin(table, observer));
+  if (accounts !== undefined) app.use(identify(accounts));
   // What is asked for most comes first: every route in front costs each request a match.
   app.get('/v2/*name/manifests/:reference', getManifest(doors, content.manifests, options.hold));
   app.get('/v2/*name/blobs/:digest', getBlob(doors, content.blobs));
+  if (accounts !== undefined) app.get('/v2', demandProof);
   app.get('/v2', getBase);
   app.get('/v2/_catalog', getCatalog(doors, options.listRepositories));
   app.get('/v2/*name/tags/list', getTags(doors, content.tags));
@@ -53,9 +60,10 @@ export function createApp(options: AppOptions): Express {
   app.get('/v1/_ping', getV1Ping);
   app.get('/v1/search', getSearch(doors, options.listRepositories));
   if (push !== undefined) addUploads(app, doors, push);
+  if (accounts !== undefined) app.use(createTokenEndpoint(accounts));
   app.get('/', getWelcome);
   app.use(notFound);
-  app.use(errorHandler(observer));
+  app.use(errorHandler(observer, accounts));
   return app;
 }
 

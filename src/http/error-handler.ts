@@ -1,7 +1,9 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import type { ErrorRequestHandler, RequestHandler } from 'express';
 import { RegistryError, toRegistryError } from '../oci/errors.ts';
+import type { Accounts } from './accounts.ts';
 import { errorCacheStatus } from './cache-status.ts';
+import { challengeFor } from './challenge.ts';
 import { commonHeaders } from './headers.ts';
 import type { HttpObserver } from './observer.ts';
 import type { ContextResponse } from './request-context.ts';
@@ -9,8 +11,11 @@ import type { ContextResponse } from './request-context.ts';
 /** Statuses that say: not now. Clients that honour `Retry-After` are told to come back. */
 const passing: ReadonlySet<number> = new Set([429, 503, 504]);
 
-/** The one writer of errors, in the form of the distribution specification, "Error Codes". */
-export function errorHandler(observer: HttpObserver): ErrorRequestHandler {
+/**
+ * The one writer of errors, in the form of the distribution specification, "Error Codes".
+ * @param accounts left out where there are none
+ */
+export function errorHandler(observer: HttpObserver, accounts?: Accounts): ErrorRequestHandler {
   // Express knows an error handler by its four parameters.
   return (thrown: unknown, request, response, _next) => {
     const { context } = (response as unknown as ContextResponse).locals;
@@ -32,6 +37,9 @@ export function errorHandler(observer: HttpObserver): ErrorRequestHandler {
     };
     const wait = error.retryAfter ?? (passing.has(error.status) ? 1 : undefined);
     if (wait !== undefined) headers['Retry-After'] = Math.ceil(wait);
+    if (error.code === 'UNAUTHORIZED' && accounts !== undefined) {
+      headers['WWW-Authenticate'] = challengeFor(accounts, request, context);
+    }
     if (error.code === 'UNSUPPORTED') headers['Allow'] = 'GET, HEAD';
     const { size } = Object(error.detail) as { size?: unknown };
     // An upload has no size yet.

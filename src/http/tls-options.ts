@@ -6,6 +6,8 @@ export interface TlsOptions {
   readonly key: Buffer;
   /** The authority of whom clients need a certificate; where absent, they need none. */
   readonly ca: Buffer | undefined;
+  /** Whether who has no certificate of it is let in all the same, for accounts to decide; no where absent. */
+  readonly letsStrangersIn?: boolean | undefined;
   /** The oldest version that is spoken. */
   readonly minVersion: SecureVersion;
 }
@@ -17,6 +19,6 @@ export function secureContextOf({ cert, key, ca, minVersion }: TlsOptions): Secu
 
 /** What a server is made with. Clients are offered HTTP/1.1 alone, which is Node's own default. */
 export function tlsServerOptions(tls: TlsOptions): SecureContextOptions {
-  const asksClients = { requestCert: true, rejectUnauthorized: true };
+  const asksClients = { requestCert: true, rejectUnauthorized: tls.letsStrangersIn !== true };
   return { ...secureContextOf(tls), ...(tls.ca !== undefined && asksClients) };
 }

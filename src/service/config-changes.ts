@@ -19,7 +19,6 @@ const live = [
   'default_upstream',
   'hosted.repositories',
   'offline',
-  'access',
   'notifications',
   'hold',
   'log.level',
@@ -34,7 +33,8 @@ const live = [
  * @param current what was read last
  */
 export function configChanges(started: Config, current: Config, next: Config): ConfigChanges {
-  const isLive = (key: string): boolean => isUnder(key, live) || isRotation(key, started, next);
+  const isLive = (key: string): boolean =>
+    isUnder(key, live) || isRotation(key, started, next) || isAccess(key, started, next);
   return {
     applied: changedKeys(current, next).filter(isLive),
     needsRestart: changedKeys(started, next).filter((key) => !isLive(key)),
@@ -48,6 +48,17 @@ function isRotation(key: string, started: Config, next: Config): boolean {
   const after = next.server.tls;
   if (before === undefined || after === undefined) return false;
   return (before.client_ca === undefined) === (after.client_ca === undefined);
+}
+
+/**
+ * How to log in may change, and who may do what; whether there are accounts, whether clients are asked for a certificate,
+ * and where the keys are that sign tokens, may not.
+ */
+function isAccess(key: string, { auth: before }: Config, { auth: after }: Config): boolean {
+  if (!isUnder(key, ['auth', 'access']) || key === 'auth.tokens.keys') return false;
+  if (before === undefined || after === undefined) return false;
+  if (key !== 'auth.certificates') return true;
+  return (before.certificates === undefined) === (after.certificates === undefined);
 }
 
 function isUnder(key: string, prefixes: readonly string[]): boolean {

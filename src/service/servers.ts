@@ -53,7 +53,9 @@ export class Servers implements Reloadable {
       stallTimeout: server.stall_timeout,
       maxHeaderSize: server.max_header_size,
     };
-    const certificate = server.tls && readCertificate(server.tls);
+    // Where certificates are one way among others to log in, who has none may use another.
+    const letsStrangersIn = config.auth?.certificates !== undefined;
+    const certificate = server.tls && readCertificate(server.tls, letsStrangersIn);
     const registry = await HttpServer.listen(
       apps.registry,
       { ...server.listen, ...limits, tls: certificate?.options },

@@ -2,6 +2,7 @@ import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import { BoundedLabel } from './bounded-label.ts';
 import { HostedMetrics } from './hosted-metrics.ts';
 import { NotificationMetrics } from './notification-metrics.ts';
+import { LoginMetrics } from './login-metrics.ts';
 import { RequestMetrics, type AnsweredRequest } from './request-metrics.ts';
 import { RepairMetrics } from './repair-metrics.ts';
 import { ServiceMetrics } from './service-metrics.ts';
@@ -147,6 +148,14 @@ export class Metrics {
       'Clients now following a running download',
       () => read().readers,
     );
+  }
+
+  /**
+   * Counts logins from now on, where there are accounts.
+   * @param waiting asked for the passwords that wait to be checked
+   */
+  createLoginMetrics(waiting: () => number): LoginMetrics {
+    return new LoginMetrics(this.#register, waiting);
   }
 
   /** Where to ask how many log lines were dropped since the start. */

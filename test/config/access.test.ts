@@ -67,9 +67,10 @@ access:
 
   it('may name groups that only an outside issuer knows', () => {
     const rules = 'access: [{ groups: [ci], repositories: ["**"], actions: [pull] }]';
-    const outside = 'auth: { issuers: [{ issuer: "https://a.example", groups_claim: groups }] }';
+    const outside =
+      'auth: { issuers: { ci: { issuer: "https://a.example", audience: baleen, groups_claim: groups } } }';
     expect(faults(`${rules}\n${outside}\n`)).toEqual([]);
-    expect(faults(`${rules}\nauth: {}\n`)).toEqual([
+    expect(faults(`${rules}\nauth: { certificates: dns }\n`)).toEqual([
       '1:21 access[0].groups[0]: no such group in auth.groups',
     ]);
   });

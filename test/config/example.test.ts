@@ -15,6 +15,7 @@ const everything = text.replaceAll(/^( *)#((?: {2})*(?:# .*|[A-Za-z_-]+:.*))$/gm
 /** Whose keys are for the user to choose. */
 const chosen = [
   /^upstreams$/,
+  /^auth\.(groups|issuers)$/,
   /^notifications\.endpoints$/,
   /^notifications\.endpoints\.\*\.header(s|_files)$/,
 ];
@@ -22,6 +23,7 @@ const chosen = [
 /** One of everything whose name is for the user to choose. */
 const oneOfEach = {
   upstreams: { '*': {} },
+  auth: { groups: { '*': [] }, issuers: { '*': {} } },
   notifications: { endpoints: { '*': { headers: { '*': '' }, header_files: { '*': '' } } } },
 };
 
@@ -54,18 +56,20 @@ describe('config.example.yaml', () => {
 
   it('shows a default wherever there is one', () => {
     // Some are shown in a block that is switched off as a whole.
-    const isOff = ([, key]: readonly (string | number)[]): boolean =>
-      key === 'redis' || key === 'tls' || key === 'endpoints';
+    const isOff = ([section, key]: readonly (string | number)[]): boolean =>
+      section === 'auth' || key === 'redis' || key === 'tls' || key === 'endpoints';
     const shown = leafPaths(parse(text));
     forEachLeaf(oneOfEach, (path, _value, node) => {
       if (node.default !== undefined && !isOff(path)) expect(shown).toContain(path.join('.'));
     });
     forEachLeaf(parse(everything), (path, value, node) => {
-      if (isOff(path) && node.default !== undefined) expect(value).toEqual(node.default);
+      // What is shown in one of several entries need not be in the others.
+      if (!isOff(path) || node.default === undefined || value === undefined) return;
+      expect(value).toEqual(node.default);
     });
   });
 
-  it('has no fault but missing files and one password too many when all of it is switched on', () => {
+  it('has no fault but missing files and things given twice when all of it is switched on', () => {
     const file = join(mkdtempSync(join(tmpdir(), 'baleen-example-')), 'config.yaml');
     writeFileSync(file, everything);
     const env = { REDIS_PASSWORD: 'a', DOCKER_HUB_TOKEN: 'b', SCANNER_TOKEN: 'c' };
@@ -77,7 +81,7 @@ describe('config.example.yaml', () => {
       messages = error.faults.map(({ message }) => message);
     }
     const expected =
-      /^(there is no such file|the password is given twice, by password and password_file)$/;
+      /^(there is no such file|the password is given twice, by password and password_file|clients are sent elsewhere already, by tokens)$/;
     expect(messages.filter((message) => !expected.test(message))).toEqual([]);
     expect(messages.length).toBeGreaterThan(0);
   });
