@@ -107,8 +107,9 @@ async function send(
   segments: readonly Segment[],
   context: RequestContext,
 ): Promise<Error | undefined> {
-  const result = await sendContent(response, reader, segments);
-  context.bytes = result.bytes;
-  context.complete = result.complete;
-  return result.error;
+  const { error } = await sendContent(response, reader, segments, ({ bytes, complete }) => {
+    context.bytes = bytes;
+    context.complete = complete;
+  });
+  return error;
 }

@@ -34,14 +34,20 @@ export interface SendResult {
  * Sends segments as the body of a response whose head is written, and ends it; where the content
  * fails underway the connection is destroyed, for the client must not take it for complete.
  * Never rejects. Closes the reader in every case.
+ * @param told is told the same as who waits, and before the response says that it is closed
  */
 export function sendContent(
   response: ServerResponse,
   reader: BlobReader,
   segments: readonly Segment[],
+  told?: (result: SendResult) => void,
 ): Promise<SendResult> {
   return new Promise((resolve) => {
-    new Sender(response, reader, segments, resolve).start();
+    const done = (result: SendResult): void => {
+      told?.(result);
+      resolve(result);
+    };
+    new Sender(response, reader, segments, done).start();
   });
 }
 

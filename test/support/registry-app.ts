@@ -40,7 +40,12 @@ export async function startRegistryApp(
     guard,
     listRepositories: (only) => listRepositories(catalog, 'docker.io', only),
     observer: {
-      requestEnded: (summary) => void ended.push(summary),
+      // As it is at this moment: later is too late for whoever logs and counts.
+      requestEnded: (summary) => {
+        const { context } = summary;
+        const asOfNow = Object.assign(Object.create(null) as typeof context, context);
+        ended.push({ ...summary, context: asOfNow });
+      },
       requestFailed: (_context, error) => void failed.push(error),
     },
   });
