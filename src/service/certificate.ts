@@ -25,10 +25,9 @@ export class CertificateError extends Error {
 
 /**
  * Reads a certificate, its key and the clients' authority.
- * @param letsStrangersIn see {@link TlsOptions}; counts at the start only
  * @throws CertificateError where a file cannot be read or used, or the two do not belong together
  */
-export function readCertificate(tls: TlsConfig, letsStrangersIn = false): Certificate {
+export function readCertificate(tls: TlsConfig): Certificate {
   const cert = read(tls.cert);
   const key = read(tls.key);
   const ca = tls.client_ca === undefined ? undefined : read(tls.client_ca);
@@ -41,7 +40,7 @@ export function readCertificate(tls: TlsConfig, letsStrangersIn = false): Certif
       `the key in ${tls.key} does not belong to the certificate in ${tls.cert}`,
     );
   }
-  const options = { cert, key, ca, letsStrangersIn, minVersion: tls.min_version };
+  const options = { cert, key, ca, minVersion: tls.min_version };
   try {
     createSecureContext(secureContextOf(options));
   } catch (cause) {

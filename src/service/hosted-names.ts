@@ -16,7 +16,8 @@ export function exampleName(config: Pick<Config, 'hosted'>): string | undefined 
 }
 
 /** Whether everybody who can reach the registry from another machine may push to it and delete there. */
-export function isOpenToPush({ hosted, server }: Config): boolean {
+export function isOpenToPush({ hosted, server, auth }: Config): boolean {
+  if (auth !== undefined) return false;
   const asksClients = server.tls?.client_ca !== undefined;
   return hosted.repositories.length > 0 && !asksClients && !isLoopback(server.listen);
 }

@@ -55,10 +55,14 @@ export class Servers implements Reloadable {
     };
     // Where certificates are one way among others to log in, who has none may use another.
     const letsStrangersIn = config.auth?.certificates !== undefined;
-    const certificate = server.tls && readCertificate(server.tls, letsStrangersIn);
+    const certificate = server.tls && readCertificate(server.tls);
     const registry = await HttpServer.listen(
       apps.registry,
-      { ...server.listen, ...limits, tls: certificate?.options },
+      {
+        ...server.listen,
+        ...limits,
+        tls: certificate && { ...certificate.options, letsStrangersIn },
+      },
       onError,
     );
     const operationsServer =

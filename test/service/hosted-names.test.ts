@@ -26,6 +26,7 @@ describe('a registry that everybody may push to', () => {
     ['is no other for TLS', tls, true],
     ['is none that hosts nothing', { BALEEN_HOSTED_REPOSITORIES: '' }, false],
     ['is none that only this machine can reach', { BALEEN_SERVER_LISTEN: '[::1]:5000' }, false],
+    ['is none with accounts', { BALEEN_AUTH_HTPASSWD: file }, false],
     ['is none that wants certificates', { ...tls, BALEEN_SERVER_TLS_CLIENT_CA: file }, false],
   ])('%s', (_what, env, expected) => {
     expect(isOpenToPush(load({ BALEEN_HOSTED_REPOSITORIES: '*', ...env }))).toBe(expected);
