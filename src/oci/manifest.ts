@@ -8,7 +8,10 @@ export interface Manifest {
   readonly mediaType: string;
   /** Children of an index. */
   readonly manifests: readonly Descriptor[];
-  /** Config and layers of an image. */
+  /**
+   * Config and layers of an image. Also what an index names that is no manifest: BuildKit's cache is
+   * an index of layers.
+   */
   readonly blobs: readonly Descriptor[];
 }
 
@@ -26,7 +29,7 @@ export const maxManifestSize = 4_393_216;
  *   (an HTML page of a captive portal, Docker schema 1).
  */
 export function parseManifest(bytes: Buffer, contentType: string | undefined): Manifest {
-  const document = parseObject(bytes);
+  const document = readDocument(bytes);
   const declared = document['mediaType'];
   const sent = bareMediaType(contentType);
   const mediaType = isManifestType(sent)
@@ -34,16 +37,35 @@ export function parseManifest(bytes: Buffer, contentType: string | undefined): M
     : typeof declared === 'string'
       ? declared
       : inferType(document);
-  if (!isManifestType(mediaType)) throw invalid(`unsupported media type ${mediaType || sent}`);
+  if (!isManifestType(mediaType)) {
+    throw invalidManifest(`unsupported media type ${mediaType || sent}`);
+  }
+  return readManifest(document, mediaType);
+}
+
+/**
+ * What a document of a media type points to.
+ * @throws RegistryError MANIFEST_INVALID
+ */
+export function readManifest(document: ManifestDocument, mediaType: string): Manifest {
   if (isIndexType(mediaType)) {
-    return { mediaType, manifests: descriptors(document, 'manifests'), blobs: [] };
+    const children = descriptors(document, 'manifests');
+    return {
+      mediaType,
+      manifests: children.filter((child) => isManifestType(child.mediaType)),
+      blobs: children.filter((child) => !isManifestType(child.mediaType)),
+    };
   }
   const config = document['config'];
-  if (!isDescriptor(config)) throw invalid('an image manifest needs a config descriptor');
+  if (!isDescriptor(config)) throw invalidManifest('an image manifest needs a config descriptor');
   return { mediaType, manifests: [], blobs: [config, ...descriptors(document, 'layers')] };
 }
 
-function parseObject(bytes: Buffer): Record<string, unknown> {
+/** A manifest's JSON, with nothing known of it but that it is of the second schema. */
+export type ManifestDocument = Readonly<Record<string, unknown>>;
+
+/** @throws RegistryError MANIFEST_INVALID */
+export function readDocument(bytes: Buffer): ManifestDocument {
   let document: unknown;
   try {
     document = JSON.parse(bytes.toString('utf8'));
@@ -51,25 +73,27 @@ function parseObject(bytes: Buffer): Record<string, unknown> {
     throw new RegistryError('MANIFEST_INVALID', 'the manifest is not JSON', { cause });
   }
   if (typeof document !== 'object' || document === null || Array.isArray(document)) {
-    throw invalid('the manifest is not a JSON object');
+    throw invalidManifest('the manifest is not a JSON object');
   }
-  const object = document as Record<string, unknown>;
-  if (object['schemaVersion'] !== 2) throw invalid('only schemaVersion 2 is supported');
+  const object = document as ManifestDocument;
+  if (object['schemaVersion'] !== 2) throw invalidManifest('only schemaVersion 2 is supported');
   return object;
 }
 
-/** An OCI document may leave `mediaType` out; what it holds then tells which it is. */
-function inferType(document: Record<string, unknown>): string {
+/** An OCI document may leave `mediaType` out; what it holds then tells which it is. Empty where it does not. */
+export function inferType(document: ManifestDocument): string {
   if (Array.isArray(document['manifests'])) return mediaTypes.ociIndex;
   return Array.isArray(document['layers']) ? mediaTypes.ociManifest : '';
 }
 
-function descriptors(document: Record<string, unknown>, key: string): Descriptor[] {
+function descriptors(document: ManifestDocument, key: string): Descriptor[] {
   const list = document[key] ?? [];
-  if (!Array.isArray(list) || !list.every(isDescriptor)) throw invalid(`${key} are malformed`);
+  if (!Array.isArray(list) || !list.every(isDescriptor)) {
+    throw invalidManifest(`${key} are malformed`);
+  }
   return list;
 }
 
-function invalid(message: string): RegistryError {
+export function invalidManifest(message: string): RegistryError {
   return new RegistryError('MANIFEST_INVALID', message);
 }

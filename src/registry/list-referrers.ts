@@ -4,6 +4,7 @@ import { isDescriptor, type Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { isRegistryError } from '../oci/errors.ts';
 import { parseManifest } from '../oci/manifest.ts';
+import { isIndexType } from '../oci/media-type.ts';
 import { claims } from './claims.ts';
 import { referrersTag } from '../oci/reference.ts';
 import { freshFor, isUpstreamFailure } from './freshness.ts';
@@ -87,7 +88,9 @@ export class ReferrerListService {
   async #byTag(route: ProxiedRoute, subject: Digest): Promise<readonly Descriptor[]> {
     try {
       const { bytes, mediaType } = await this.#manifests.get(route, referrersTag(subject));
-      return parseManifest(bytes, mediaType).manifests;
+      if (!isIndexType(mediaType)) return [];
+      const { manifests, blobs } = parseManifest(bytes, mediaType);
+      return [...manifests, ...blobs];
     } catch (error) {
       if (isRegistryError(error, 'MANIFEST_UNKNOWN')) return [];
       throw error;
