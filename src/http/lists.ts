@@ -1,7 +1,7 @@
 import type { Request, RequestHandler, Response } from 'express';
 import { parseDigest } from '../oci/digest.ts';
 import { mediaTypes } from '../oci/media-type.ts';
-import { cutPage, parsePageSize } from '../oci/page.ts';
+import { cutIndex, cutPage, parsePageSize } from '../oci/page.ts';
 import type { Route } from '../registry/resolve-route.ts';
 import type { Content } from './content.ts';
 import { parameterOf, queryOf, type Doors } from './registry-request.ts';
@@ -43,6 +43,9 @@ export function getCatalog(
   };
 }
 
+/** Bytes of descriptors in one answer: clients take no more than 4 MiB of an index. */
+const maxIndexSize = 4 * 1024 * 1024 - 1024;
+
 /** `GET /v2/<name>/referrers/<digest>?artifactType=` (distribution specification, "Listing Referrers"). */
 export function getReferrers(doors: Doors, referrers: Content<Route>['referrers']): RequestHandler {
   return async (request, response) => {
@@ -57,7 +60,9 @@ export function getReferrers(doors: Doors, referrers: Content<Route>['referrers'
       wanted === undefined
         ? answer.manifests
         : answer.manifests.filter(({ artifactType }) => artifactType === wanted);
-    const index = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests };
+    const page = cutIndex(manifests, maxIndexSize, queryOf(request, 'last'));
+    linkNext(request, response, page.next);
+    const index = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: page.items };
     sendJson(request, response, index, mediaTypes.ociIndex);
   };
 }

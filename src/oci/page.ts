@@ -1,8 +1,9 @@
+import type { Descriptor } from './descriptor.ts';
 import { RegistryError } from './errors.ts';
 
-/** One page of a sorted list. */
-export interface Page {
-  readonly items: readonly string[];
+/** One page of a list. */
+export interface Page<T = string> {
+  readonly items: readonly T[];
   /** The `last` of the next page's request; absent on the last page. */
   readonly next?: string;
 }
@@ -30,6 +31,36 @@ export function cutPage(sorted: readonly string[], n?: number, last?: string): P
   const items = sorted.slice(start, end);
   const final = items.at(-1);
   return final !== undefined && end < sorted.length ? { items, next: final } : { items };
+}
+
+/**
+ * Cuts a page out of the descriptors of an index. One that fits is left as it is; the pages of a
+ * larger one are in ASCII order of the digests.
+ * @param limit bytes of the page's descriptors as JSON; one alone may have more
+ * @param last the digest at which the page before ended
+ */
+export function cutIndex(
+  descriptors: readonly Descriptor[],
+  limit: number,
+  last?: string,
+): Page<Descriptor> {
+  if (last === undefined && sizeOf(descriptors) <= limit) return { items: descriptors };
+  const sorted = descriptors.toSorted((a, b) => (a.digest < b.digest ? -1 : 1));
+  const digests = sorted.map(({ digest }) => digest);
+  const start = last === undefined ? 0 : firstAfter(digests, last);
+  let end = start;
+  for (let size = 0; end < sorted.length; end += 1) {
+    size += sizeOf(sorted.slice(end, end + 1));
+    if (size > limit && end > start) break;
+  }
+  const items = sorted.slice(start, end);
+  const final = items.at(-1);
+  return final !== undefined && end < sorted.length ? { items, next: final.digest } : { items };
+}
+
+/** Bytes as JSON, a comma behind each. */
+function sizeOf(descriptors: readonly Descriptor[]): number {
+  return descriptors.reduce((sum, each) => sum + Buffer.byteLength(JSON.stringify(each)) + 1, 0);
 }
 
 function firstAfter(sorted: readonly string[], last: string): number {
