@@ -162,8 +162,8 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
       },
       hosted.content,
     ),
-    push: hosted.push,
-    listRepositories: (only) => listRepositories(catalog, table.defaultUpstream, only),
+    changes: hosted.changes,
+    listRepositories: (only) => listRepositories({ table, cached: catalog, hosted }, only),
     observer: tellingOfPulls(createHttpObserver(metrics, logger, logging), notifications.events),
   });
   const operationsApp = createOperationsApp({
@@ -202,7 +202,14 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
   const reloader = new Reloader({
     started: config,
     read: reread,
-    parts: [logging, upstreams, notifications, servers, ...(access === undefined ? [] : [access])],
+    parts: [
+      logging,
+      upstreams,
+      notifications,
+      servers,
+      hosted,
+      ...(access === undefined ? [] : [access]),
+    ],
     logger,
     metrics: metrics.service,
   });

@@ -15,9 +15,16 @@ export class HostedTags {
   /** @throws RegistryError NAME_UNKNOWN: nothing was ever pushed there, or all of it deleted */
   async list({ key }: HostedRoute): Promise<TagsAnswer> {
     const tags = await this.#catalog.tags(key);
-    if (tags.length === 0 && !(await this.#catalog.repositories()).includes(key)) {
+    if (tags.length === 0 && !(await this.#hasContent(key))) {
       throw new RegistryError('NAME_UNKNOWN');
     }
     return { tags, outcome: hit };
+  }
+
+  async #hasContent(key: HostedRoute['key']): Promise<boolean> {
+    for (const kind of ['manifests', 'blobs'] as const) {
+      if ((await this.#catalog.members(key, kind)).length > 0) return true;
+    }
+    return false;
   }
 }

@@ -3,20 +3,13 @@ import type { Route, RouteTable } from '../registry/resolve-route.ts';
 import type { Accounts } from './accounts.ts';
 import { getBase, getWelcome } from './base.ts';
 import { getBlob } from './blobs.ts';
-import type { Content } from './content.ts';
-import { errorHandler, notFound } from './error-handler.ts';
+import type { Changes, Content } from './content.ts';
+import { errorHandler, notFound, onlyFor } from './error-handler.ts';
 import { demandProof, identify } from './identify.ts';
 import { getCatalog, getReferrers, getTags } from './lists.ts';
-import { getManifest, type Hold } from './manifests.ts';
+import { deleteManifest, getManifest, putManifest, type Hold } from './manifests.ts';
 import type { HttpObserver } from './observer.ts';
-import {
-  deleteUpload,
-  getUpload,
-  patchUpload,
-  postUpload,
-  putUpload,
-  type Push,
-} from './uploads.ts';
+import { deleteUpload, getUpload, patchUpload, postUpload, putUpload } from './uploads.ts';
 import { Doors, type Guard } from './registry-request.ts';
 import { RequestContext, requestId, type ContextResponse } from './request-context.ts';
 import { getSearch, getV1Ping } from './search.ts';
@@ -27,7 +20,7 @@ export interface AppOptions {
   readonly table: RouteTable;
   readonly content: Content<Route>;
   /** Left out where nothing can be pushed. */
-  readonly push?: Push | undefined;
+  readonly changes?: Changes | undefined;
   /** Left out where there are none. */
   readonly accounts?: Accounts | undefined;
   /** Left out where everybody may do everything. */
@@ -41,7 +34,7 @@ export interface AppOptions {
 
 /** The registry API. `get` serves HEAD too. */
 export function createApp(options: AppOptions): Express {
-  const { table, content, accounts, push, observer } = options;
+  const { table, content, changes, accounts, observer } = options;
   const doors = new Doors(table, options.guard);
   const app = express();
   app.disable('x-powered-by');
@@ -50,30 +43,41 @@ export function createApp(options: AppOptions): Express {
   app.use(begin(table, observer));
   if (accounts !== undefined) app.use(identify(accounts));
   // What is asked for most comes first: every route in front costs each request a match.
-  app.get('/v2/*name/manifests/:reference', getManifest(doors, content.manifests, options.hold));
+  const manifests = app.route('/v2/*name/manifests/:reference');
+  manifests.get(getManifest(doors, content.manifests, options.hold));
+  if (changes !== undefined) {
+    manifests.put(putManifest(doors, changes.manifests));
+    manifests.delete(deleteManifest(doors, changes.manifests));
+  }
+  manifests.all(onlyFor('GET, HEAD, PUT, DELETE'));
   app.get('/v2/*name/blobs/:digest', getBlob(doors, content.blobs));
   if (accounts !== undefined) app.get('/v2', demandProof);
-  app.get('/v2', getBase);
-  app.get('/v2/_catalog', getCatalog(doors, options.listRepositories));
-  app.get('/v2/*name/tags/list', getTags(doors, content.tags));
-  app.get('/v2/*name/referrers/:digest', getReferrers(doors, content.referrers));
-  app.get('/v1/_ping', getV1Ping);
-  app.get('/v1/search', getSearch(doors, options.listRepositories));
-  if (push !== undefined) addUploads(app, doors, push);
+  const pull = {
+    '/v2': getBase,
+    '/v2/_catalog': getCatalog(doors, options.listRepositories),
+    '/v2/*name/tags/list': getTags(doors, content.tags),
+    '/v2/*name/referrers/:digest': getReferrers(doors, content.referrers),
+    '/v1/_ping': getV1Ping,
+    '/v1/search': getSearch(doors, options.listRepositories),
+    '/': getWelcome,
+  };
+  for (const [path, handler] of Object.entries(pull)) {
+    app.route(path).get(handler).all(onlyFor('GET, HEAD'));
+  }
+  if (changes !== undefined) addUploads(app, doors, changes);
   if (accounts !== undefined) app.use(createTokenEndpoint(accounts));
-  app.get('/', getWelcome);
   app.use(notFound);
   app.use(errorHandler(observer, accounts));
   return app;
 }
 
-function addUploads(app: Express, doors: Doors, push: Push): void {
+function addUploads(app: Express, doors: Doors, changes: Changes): void {
   const session = '/v2/*name/blobs/uploads/:upload';
-  app.post('/v2/*name/blobs/uploads', postUpload(doors, push));
-  app.get(session, getUpload(doors, push));
-  app.patch(session, patchUpload(doors, push));
-  app.put(session, putUpload(doors, push));
-  app.delete(session, deleteUpload(doors, push));
+  app.post('/v2/*name/blobs/uploads', postUpload(doors, changes));
+  app.get(session, getUpload(doors, changes));
+  app.patch(session, patchUpload(doors, changes));
+  app.put(session, putUpload(doors, changes));
+  app.delete(session, deleteUpload(doors, changes));
 }
 
 /** Gives each request its context, and reports it when its answer is out or its client gone. */

@@ -1,3 +1,5 @@
+import type { ManifestDeletion } from '../hosted/manifest-deletion.ts';
+import type { ManifestPush } from '../hosted/manifest-push.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Reference } from '../oci/reference.ts';
 import type { BlobAnswer, BlobFacts } from '../registry/get-blob.ts';
@@ -6,6 +8,7 @@ import type { ReferrersAnswer } from '../registry/list-referrers.ts';
 import type { TagsAnswer } from '../registry/list-tags.ts';
 import type { HostedRoute, ProxiedRoute, Route } from '../registry/resolve-route.ts';
 import type { BlobReader } from '../store/blob-reader.ts';
+import type { Push } from './uploads.ts';
 
 /** What can be pulled from repositories of one kind; the use cases say what each call fails with. */
 export interface Content<R extends Route> {
@@ -17,6 +20,11 @@ export interface Content<R extends Route> {
   };
   readonly tags: { list(route: R): Promise<TagsAnswer> };
   readonly referrers: { list(route: R, subject: Digest): Promise<ReferrersAnswer> };
+}
+
+/** What can be changed in repositories that live here; the use cases say what each call fails with. */
+export interface Changes extends Push {
+  readonly manifests: Pick<ManifestPush, 'put'> & Pick<ManifestDeletion, 'delete'>;
 }
 
 /** Asks the one that a request's route leads to. A route to what is hosted is only found where something is. */

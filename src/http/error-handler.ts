@@ -40,7 +40,7 @@ export function errorHandler(observer: HttpObserver, accounts?: Accounts): Error
     if (error.code === 'UNAUTHORIZED' && accounts !== undefined) {
       headers['WWW-Authenticate'] = challengeFor(accounts, request, context);
     }
-    if (error.code === 'UNSUPPORTED') headers['Allow'] = 'GET, HEAD';
+    if (error.code === 'UNSUPPORTED') headers['Allow'] = context.allow;
     const { size } = Object(error.detail) as { size?: unknown };
     // An upload has no size yet.
     if (error.code === 'RANGE_INVALID' && typeof size === 'number') {
@@ -55,12 +55,21 @@ export function errorHandler(observer: HttpObserver, accounts?: Accounts): Error
 /** Answers what no route took. */
 export const notFound: RequestHandler = (request) => {
   if (request.method !== 'GET' && request.method !== 'HEAD') {
-    throw new RegistryError('UNSUPPORTED', 'this registry can only be pulled from');
+    throw new RegistryError('UNSUPPORTED', `there is nothing at this path for ${request.method}`);
   }
   throw new RegistryError('NAME_UNKNOWN', 'there is nothing at this path', {
     detail: { path: request.path.slice(0, 300) },
   });
 };
+
+/** Answers a method that a path does not take (RFC 9110, section 15.5.6). */
+export function onlyFor(methods: string): RequestHandler {
+  return (request, response) => {
+    const { context } = (response as unknown as ContextResponse).locals;
+    context.allow = methods;
+    throw new RegistryError('UNSUPPORTED', `${request.method} is not supported at this path`);
+  };
+}
 
 /** Express throws errors with a status of its own for paths it cannot decode. */
 function readable(thrown: unknown): RegistryError {

@@ -1,11 +1,15 @@
 import type { Request, RequestHandler } from 'express';
-import { parseReference } from '../oci/reference.ts';
+import { RegistryError } from '../oci/errors.ts';
+import { maxManifestSize } from '../oci/manifest.ts';
+import { isTag, parseReference, type Tag } from '../oci/reference.ts';
 import type { Route } from '../registry/resolve-route.ts';
 import type { StoredManifest } from '../registry/manifest-cache.ts';
-import type { Content } from './content.ts';
+import type { Changes, Content } from './content.ts';
 import { endTogether } from './end-together.ts';
 import { commonHeaders, isNotModified } from './headers.ts';
-import { parameterOf, type Doors } from './registry-request.ts';
+import { handleHosted } from './hosted-route.ts';
+import { readBody } from './read-body.ts';
+import { parameterOf, valuesOf, type Doors } from './registry-request.ts';
 import type { ContextResponse, RequestContext } from './request-context.ts';
 
 /** Holds back images that nobody has judged yet. */
@@ -56,4 +60,58 @@ export function getManifest(
     context.bytes = answer.bytes.length;
     endTogether(response, answer.bytes);
   };
+}
+
+/** The most tags that one push may set; each is a file that is synced. */
+const maxTags = 100;
+
+/**
+ * `PUT /v2/<name>/manifests/<reference>`, by its digest also with `?tag=<tag>&tag=…` (distribution
+ * specification, "Pushing Manifests").
+ */
+export function putManifest(doors: Doors, manifests: Changes['manifests']): RequestHandler {
+  return handleHosted(doors, 'push', async ({ request, response, context, route }) => {
+    context.reference = parameterOf(request, 'reference');
+    const reference = parseReference(context.reference);
+    const tags = isTag(reference) ? [] : tagsOf(request);
+    const bytes = await readBody(request, maxManifestSize);
+    context.received = bytes.length;
+    const contentType = request.headers['content-type'];
+    const pushed = await manifests.put(route, { reference, tags, contentType, bytes });
+    const { digest, subject } = pushed;
+    response.writeHead(201, {
+      ...commonHeaders(request, context),
+      Location: `/v2/${route.repository}/manifests/${digest}`,
+      'Docker-Content-Digest': digest,
+      ...(subject !== undefined && { 'OCI-Subject': subject }),
+      ...(tags.length > 0 && { 'OCI-Tag': tags }),
+      'Content-Length': 0,
+    });
+    response.end();
+  });
+}
+
+/** `DELETE /v2/<name>/manifests/<reference>` (distribution specification, "Content Management"). */
+export function deleteManifest(doors: Doors, manifests: Changes['manifests']): RequestHandler {
+  return handleHosted(doors, 'delete', async ({ request, response, context, route }) => {
+    context.reference = parameterOf(request, 'reference');
+    // Where deletes are off.
+    context.allow = 'GET, HEAD, PUT';
+    await manifests.delete(route, parseReference(context.reference));
+    response.writeHead(202, { ...commonHeaders(request, context), 'Content-Length': 0 });
+    response.end();
+  });
+}
+
+/** @throws RegistryError TAG_INVALID */
+function tagsOf(request: Request): Tag[] {
+  const tags = [...new Set(valuesOf(request, 'tag'))];
+  const wrong = tags.find((tag) => !isTag(tag));
+  if (wrong !== undefined) {
+    throw new RegistryError('TAG_INVALID', undefined, { detail: { tag: wrong.slice(0, 200) } });
+  }
+  if (tags.length > maxTags) {
+    throw new RegistryError('TAG_INVALID', `at most ${maxTags} tags can be set at once`);
+  }
+  return tags as Tag[];
 }

@@ -154,3 +154,9 @@ export function queryOf(request: Request, name: string): string | undefined {
   if (start < 0) return undefined;
   return new URLSearchParams(request.url.slice(start + 1)).get(name) ?? undefined;
 }
+
+/** All values of a query parameter. */
+export function valuesOf(request: Request, name: string): string[] {
+  const start = request.url.indexOf('?');
+  return start < 0 ? [] : new URLSearchParams(request.url.slice(start + 1)).getAll(name);
+}

@@ -28,6 +28,8 @@ export class RequestContext {
   manifest: StoredManifest | undefined;
   /** The blob that is answered, or a part of it. */
   blob: Digest | undefined;
+  /** The methods that the path takes, where it does not take the request's. */
+  allow = 'GET, HEAD';
   outcome: Outcome | undefined;
   error: RegistryError | undefined;
   /** Bytes of the body that were sent. */

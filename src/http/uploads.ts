@@ -1,30 +1,20 @@
-import type { Request, RequestHandler, Response } from 'express';
+import type { Request, RequestHandler } from 'express';
 import type { UploadBody, Uploads } from '../hosted/uploads.ts';
 import type { Mount } from '../hosted/mount.ts';
 import type { ByteRange } from '../oci/byte-range.ts';
 import { digestAlgorithms, parseDigest, splitDigest } from '../oci/digest.ts';
 import type { Digest, DigestAlgorithm } from '../oci/digest.ts';
 import { isRegistryError, RegistryError } from '../oci/errors.ts';
-import type { HostedRoute } from '../registry/resolve-route.ts';
 import { setAwaitingContent } from './awaiting-content.ts';
 import { commonHeaders } from './headers.ts';
-import { hostedRoute } from './hosted-route.ts';
+import { handleHosted, type HostedCall } from './hosted-route.ts';
 import { parameterOf, queryOf, type Doors } from './registry-request.ts';
-import { discardBody, hasBody, welcomeBody } from './request-body.ts';
-import type { ContextResponse, RequestContext } from './request-context.ts';
+import { hasBody, welcomeBody } from './request-body.ts';
 
 /** How blobs come into hosted repositories. */
 export interface Push {
   readonly uploads: Uploads;
   readonly mount: Mount;
-}
-
-/** A request to a hosted repository, let in. */
-interface Call {
-  readonly request: Request;
-  readonly response: Response;
-  readonly context: RequestContext;
-  readonly route: HostedRoute;
 }
 
 /**
@@ -108,29 +98,15 @@ export function deleteUpload(doors: Doors, { uploads }: Push): RequestHandler {
   });
 }
 
-function handle(doors: Doors, work: (call: Call) => Promise<void>): RequestHandler {
-  return async (request, response) => {
-    const { context } = (response as unknown as ContextResponse).locals;
-    const { socket } = request;
-    // While a body is hashed anew or synced, it is us whom the client waits for.
-    setAwaitingContent(socket, true);
-    try {
-      const route = hostedRoute(doors.enter(request, context, 'push'));
-      await work({ request, response, context, route });
-    } catch (error) {
-      discardBody(request);
-      throw error;
-    } finally {
-      setAwaitingContent(socket, false);
-    }
-  };
+function handle(doors: Doors, work: (call: HostedCall) => Promise<void>): RequestHandler {
+  return handleHosted(doors, 'push', work);
 }
 
-function idOf({ request, context }: Call): string {
+function idOf({ request, context }: HostedCall): string {
   return (context.reference = parameterOf(request, 'upload'));
 }
 
-function bodyOf({ request, context }: Call, range: ByteRange | undefined): UploadBody {
+function bodyOf({ request, context }: HostedCall, range: ByteRange | undefined): UploadBody {
   const { 'content-length': length } = request.headers;
   return {
     length: length === undefined ? undefined : Number(length),
@@ -163,7 +139,7 @@ function parseAlgorithm(request: Request): DigestAlgorithm {
 }
 
 /** Adds to an answer of 416 where the upload goes on. */
-async function placed<T>(call: Call, id: string, work: Promise<T>): Promise<T> {
+async function placed<T>(call: HostedCall, id: string, work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {
@@ -178,7 +154,7 @@ async function placed<T>(call: Call, id: string, work: Promise<T>): Promise<T> {
 }
 
 /** Where an upload is, and how far: `0-0` also where no byte is there, as CNCF distribution has it. */
-function placeOf({ route }: Call, id: string, offset: number): Record<string, string> {
+function placeOf({ route }: HostedCall, id: string, offset: number): Record<string, string> {
   return {
     Location: `/v2/${route.repository}/blobs/uploads/${id}`,
     Range: `0-${Math.max(0, offset - 1)}`,
@@ -186,7 +162,7 @@ function placeOf({ route }: Call, id: string, offset: number): Record<string, st
   };
 }
 
-function accepted(call: Call, status: 202 | 204, id: string, offset: number): void {
+function accepted(call: HostedCall, status: 202 | 204, id: string, offset: number): void {
   const { request, response, context } = call;
   response.writeHead(status, {
     ...commonHeaders(request, context),
@@ -196,7 +172,7 @@ function accepted(call: Call, status: 202 | 204, id: string, offset: number): vo
   response.end();
 }
 
-function created({ request, response, context, route }: Call, digest: Digest): void {
+function created({ request, response, context, route }: HostedCall, digest: Digest): void {
   response.writeHead(201, {
     ...commonHeaders(request, context),
     Location: `/v2/${route.repository}/blobs/${digest}`,

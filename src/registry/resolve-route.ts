@@ -87,6 +87,14 @@ export class RouteTable {
     return this.#default?.name;
   }
 
+  /** Whether a name alone, without `ns` and a mapped host, means what is hosted. */
+  isHosted(name: string): boolean {
+    if (this.#isHosted === undefined) return false;
+    const slash = name.indexOf('/');
+    const isPrefixed = slash >= 0 && this.#byName.has(name.slice(0, slash));
+    return !isPrefixed && !this.#isOfficial(name) && this.#isHosted(name);
+  }
+
   /** Whether a path's first component means an upstream. */
   isUpstream(name: string): boolean {
     return this.#byName.has(name);
@@ -156,9 +164,7 @@ export class RouteTable {
     if (prefixed !== undefined) return { remote: prefixed, via: 'prefix', rest: stripped };
     const mapped = host === undefined ? undefined : this.#byHost.get(host.toLowerCase());
     if (mapped !== undefined) return { remote: mapped, via: 'host', rest: name };
-    if (this.#isHosted !== undefined && !this.#isOfficial(name) && this.#isHosted(name)) {
-      return 'hosted';
-    }
+    if (this.isHosted(name)) return 'hosted';
     if (this.#default !== undefined) return { remote: this.#default, via: 'default', rest: name };
     throw new RegistryError('NAME_UNKNOWN', 'the name says no upstream, and there is no default', {
       detail: { name: name.slice(0, 300) },

@@ -18,6 +18,8 @@ const live = [
   'upstreams',
   'default_upstream',
   'hosted.repositories',
+  'hosted.delete',
+  'hosted.rules',
   'offline',
   'notifications',
   'hold',

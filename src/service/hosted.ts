@@ -5,15 +5,13 @@ import { MemberFiles } from '../catalog/member-files.ts';
 import { BlobLeases } from '../hosted/blob-leases.ts';
 import { HostedBlobs } from '../hosted/hosted-blobs.ts';
 import { HostedLocks } from '../hosted/hosted-locks.ts';
-import { HostedManifests } from '../hosted/hosted-manifests.ts';
-import { HostedReferrers } from '../hosted/hosted-referrers.ts';
-import { HostedTags } from '../hosted/hosted-tags.ts';
+import { HostedRules } from '../hosted/hosted-rules.ts';
 import { Mount, type Shelf } from '../hosted/mount.ts';
 import { UploadSessions } from '../hosted/upload-sessions.ts';
 import { Uploads } from '../hosted/uploads.ts';
-import type { Content } from '../http/content.ts';
-import type { Push } from '../http/uploads.ts';
+import type { Changes, Content } from '../http/content.ts';
 import type { BufferPool } from '../lib/buffer-pool.ts';
+import type { QualifiedName } from '../oci/repository-name.ts';
 import { ManifestCache } from '../registry/manifest-cache.ts';
 import type { HostedRoute } from '../registry/resolve-route.ts';
 import { DiskBlobStore } from '../store/disk-blob-store.ts';
@@ -30,6 +28,9 @@ import {
 } from '../telemetry/hosted-observers.ts';
 import { createCatalogObserver } from '../telemetry/observers.ts';
 import { createCare } from './care.ts';
+import { createHostedManifests } from './hosted-manifests.ts';
+import { createHostedManifestObserver } from './observers.ts';
+import type { Reloadable } from './reload.ts';
 import { expireUploads } from './upload-expiry.ts';
 import { keepsEverything } from './store.ts';
 
@@ -49,12 +50,13 @@ export interface HostedOptions {
  * The registry of what is pushed: a store and a record of its own, which no eviction, purge or
  * Redis ever touches.
  */
-export class Hosted {
+export class Hosted implements Reloadable {
   readonly content: Content<HostedRoute>;
-  readonly push: Push;
+  readonly changes: Changes;
   /** Uploads that are open. */
   readonly sessions: UploadSessions;
   readonly #options: HostedOptions;
+  readonly #rules: HostedRules;
   readonly #locks = new HostedLocks();
   readonly #store: DiskBlobStore;
   readonly #catalog: KeyvCatalog;
@@ -94,7 +96,7 @@ export class Hosted {
       observer,
     });
     const shared = { catalog, leases, locks: this.#locks, observer };
-    this.push = {
+    const changes = {
       uploads: new Uploads({
         ...shared,
         sessions: this.sessions,
@@ -103,12 +105,24 @@ export class Hosted {
       }),
       mount: new Mount({ ...shared, hosted: { layout, store, catalog }, cached: options.cached }),
     };
+    this.#rules = new HostedRules(config.hosted);
+    const manifests = createHostedManifests({
+      directory: layout.root,
+      catalog,
+      store,
+      cache,
+      locks: this.#locks,
+      rules: this.#rules,
+      observer: {
+        ...createCatalogObserver(metrics, logger),
+        ...createHostedManifestObserver(logger),
+      },
+    });
     this.content = {
-      manifests: new HostedManifests({ catalog, cache }),
+      ...manifests.content,
       blobs: new HostedBlobs({ catalog, store, health, leases }),
-      tags: new HostedTags(catalog),
-      referrers: new HostedReferrers(),
     };
+    this.changes = { ...changes, manifests: manifests.changes };
   }
 
   /** @throws the file system's error where the directory cannot be used */
@@ -156,6 +170,17 @@ export class Hosted {
     });
     await expireUploads(this.sessions, hosted.upload_ttl, signal);
     stop();
+  }
+
+  /** The repositories that something was pushed to, in ASCII order. */
+  repositories(): Promise<QualifiedName[]> {
+    return this.#catalog.repositories();
+  }
+
+  /** Follows what clients may not do. */
+  prepare({ hosted }: Config): () => void {
+    const rules = new HostedRules(hosted);
+    return () => this.#rules.takeOver(rules);
   }
 
   async close(): Promise<void> {

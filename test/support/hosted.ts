@@ -2,9 +2,7 @@ import { MemberFiles } from '../../src/catalog/member-files.ts';
 import { createCatalog } from '../../src/catalog/create-catalog.ts';
 import { BlobLeases } from '../../src/hosted/blob-leases.ts';
 import { HostedBlobs } from '../../src/hosted/hosted-blobs.ts';
-import { HostedManifests } from '../../src/hosted/hosted-manifests.ts';
-import { HostedReferrers } from '../../src/hosted/hosted-referrers.ts';
-import { HostedTags } from '../../src/hosted/hosted-tags.ts';
+import { HostedRules } from '../../src/hosted/hosted-rules.ts';
 import { HostedLocks } from '../../src/hosted/hosted-locks.ts';
 import { Mount, type Shelf } from '../../src/hosted/mount.ts';
 import type { MountResult, UploadResult } from '../../src/hosted/upload-observer.ts';
@@ -13,10 +11,12 @@ import { Uploads } from '../../src/hosted/uploads.ts';
 import type { Content } from '../../src/http/content.ts';
 import { BufferPool } from '../../src/lib/buffer-pool.ts';
 import { Pace } from '../../src/lib/pace.ts';
+import type { Digest } from '../../src/oci/digest.ts';
 import { parseRepositoryName, qualify } from '../../src/oci/repository-name.ts';
 import { BlobHealth } from '../../src/registry/blob-health.ts';
 import { ManifestCache } from '../../src/registry/manifest-cache.ts';
 import type { HostedRoute } from '../../src/registry/resolve-route.ts';
+import { createHostedManifests } from '../../src/service/hosted-manifests.ts';
 import { keepsEverything } from '../../src/service/store.ts';
 import { DiskBlobStore } from '../../src/store/disk-blob-store.ts';
 import { Layout } from '../../src/store/layout.ts';
@@ -72,14 +72,25 @@ export async function createHostedScaffold(data: string, options: HostedScaffold
   await sessions.recover();
   const shared = { catalog, leases, locks, observer };
   const hosted: Shelf = { layout, store, catalog };
+  const lost: Digest[] = [];
+  const manifests = createHostedManifests({
+    directory: layout.root,
+    catalog,
+    store,
+    cache,
+    locks,
+    rules: new HostedRules({ delete: true, rules: [] }),
+    observer: { error() {}, up() {}, lost: (_route, _reference, digest) => void lost.push(digest) },
+  });
   const content: Content<HostedRoute> = {
-    manifests: new HostedManifests({ catalog, cache }),
+    ...manifests.content,
     blobs: new HostedBlobs({ catalog, store, health, leases }),
-    tags: new HostedTags(catalog),
-    referrers: new HostedReferrers(),
   };
   return {
     content,
+    manifests: manifests.changes,
+    /** Manifests that were asked for and not found where they should be. */
+    lost,
     layout,
     store,
     catalog,

@@ -36,9 +36,10 @@ export async function startRegistryApp(
       },
       hosted.content,
     ),
-    push: hosted,
+    changes: hosted,
     guard,
-    listRepositories: (only) => listRepositories(catalog, 'docker.io', only),
+    listRepositories: (only) =>
+      listRepositories({ table, cached: catalog, hosted: hosted.catalog }, only),
     observer: {
       // As it is at this moment: later is too late for whoever logs and counts.
       requestEnded: (summary) => {

@@ -62,8 +62,9 @@ export async function createScaffold(overrides: Partial<FreshnessPolicy> = {}) {
     aliases: [],
     hosts: [],
   });
+  const entries = [entry(hub), entry(other)];
   const isHosted = (name: string): boolean => name.startsWith('local/');
-  const table = new RouteTable([entry(hub), entry(other)], 'docker.io', isHosted);
+  const table = new RouteTable(entries, 'docker.io', isHosted);
   const { signal } = new AbortController();
   const stale: string[] = [];
   const notStored: unknown[] = [];
@@ -101,6 +102,7 @@ export async function createScaffold(overrides: Partial<FreshnessPolicy> = {}) {
     catalog,
     hub,
     other,
+    entries,
     table,
     downloads,
     blobs,
