@@ -11,6 +11,7 @@ import { createRemotes } from './service/create-remotes.ts';
 import { LiveUpstreams } from './service/live-upstreams.ts';
 import { Hosted } from './service/hosted.ts';
 import { tellingOfNews, tellingOfPulls } from './service/content-events.ts';
+import { imageSource, LiveHold } from './service/image-hold.ts';
 import { LiveNotifications } from './service/notifications.ts';
 import { Logging } from './service/logging.ts';
 import { Maintenance } from './service/maintenance.ts';
@@ -34,7 +35,7 @@ import { stopSignal } from './service/stop-signal.ts';
 import { upstreamNames } from './service/upstream-names.ts';
 import { readVersion } from './cli/version.ts';
 import type { Config } from './config/config.ts';
-import { createApp } from './http/app.ts';
+import { createApp, type AppOptions } from './http/app.ts';
 import { eitherContent } from './http/content.ts';
 import { createOperationsApp } from './http/operations.ts';
 import { BufferPool } from './lib/buffer-pool.ts';
@@ -149,23 +150,27 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
     logger,
     env: process.env,
   });
-  const app = createApp({
+  const content = eitherContent(
+    {
+      manifests,
+      blobs: new BlobService({ catalog, store, downloads, health, observer, signal }),
+      tags: new TagListService(catalog, signal),
+      referrers: new ReferrerListService(catalog, manifests, signal),
+    },
+    hosted.content,
+  );
+  const held = await LiveHold.open({ config, layout, metrics, logger });
+  const verdicts = held.api(imageSource(table, content.manifests, store));
+  const registry: AppOptions = {
     table,
     accounts: access?.accounts,
     guard: access?.guard,
-    content: eitherContent(
-      {
-        manifests,
-        blobs: new BlobService({ catalog, store, downloads, health, observer, signal }),
-        tags: new TagListService(catalog, signal),
-        referrers: new ReferrerListService(catalog, manifests, signal),
-      },
-      hosted.content,
-    ),
+    content,
     changes: hosted.changes,
     listRepositories: (only) => listRepositories({ table, cached: catalog, hosted }, only),
     observer: tellingOfPulls(createHttpObserver(metrics, logger, logging), notifications.events),
-  });
+  };
+  const app = createApp({ ...registry, hold: held.hold });
   const operationsApp = createOperationsApp({
     metrics: async () => ({ contentType: metrics.contentType, body: await metrics.render() }),
     readiness: () => ({
@@ -173,9 +178,12 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
       catalog: catalog.cacheUp ? 'ok' : 'degraded',
       storage: store.health.state === 'ok' && hosted.disk === 'ok' ? 'ok' : 'degraded',
     }),
+    registry: { app: createApp(registry), isOpen: () => held.hold.policy !== undefined },
     api: {
       hosts: new Set(
-        [hostname(), operations.listen?.host ?? 'localhost'].map((name) => name.toLowerCase()),
+        [hostname(), operations.listen?.host ?? 'localhost', ...operations.hosts].map((name) =>
+          name.toLowerCase(),
+        ),
       ),
       observer: createOperationsObserver(logger),
       tells: {
@@ -183,9 +191,11 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
         stats: () => gatherStats(storage.directory, store, catalog, eviction),
         upstreams: () => Promise.resolve({ upstreams: upstreams.status() }),
         notifications: () => Promise.resolve(notifications.describe()),
+        ...verdicts.tells,
       },
       does: {
         ...maintenance.does,
+        ...verdicts.does,
         gc: async (given) => collectGarbage(store, storage.spool_ttl, gcParameters(given).dryRun),
       },
     },
@@ -202,14 +212,9 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
   const reloader = new Reloader({
     started: config,
     read: reread,
-    parts: [
-      logging,
-      upstreams,
-      notifications,
-      servers,
-      hosted,
-      ...(access === undefined ? [] : [access]),
-    ],
+    parts: [logging, upstreams, notifications, held, servers, hosted, access].filter(
+      (part) => part !== undefined,
+    ),
     logger,
     metrics: metrics.service,
   });

@@ -11,6 +11,8 @@ export interface Config {
   readonly operations: {
     /** Undefined where it is `off`. */
     readonly listen: Listen | undefined;
+    /** Names by which this machine is called there, besides its own. */
+    readonly hosts: readonly string[];
   };
   readonly storage: StorageConfig;
   readonly catalog: { readonly redis?: RedisConfig | undefined };

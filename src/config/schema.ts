@@ -6,6 +6,7 @@ import {
   durationOrOff,
   file,
   flag,
+  host,
   integer,
   listen,
   listenOrOff,
@@ -65,6 +66,7 @@ const server = z.strictObject({
 
 const operations = z.strictObject({
   listen: listenOrOff().prefault(defaultListen.operations),
+  hosts: z.array(host()).prefault([]),
 });
 
 const scrub = z.strictObject({

@@ -11,7 +11,7 @@ import { refuseForeign, type KnownHosts } from './operations-origin.ts';
 /**
  * One thing that the operations API tells or does. It gives a document, or a stream of documents
  * (progress, then the result), of which each goes out as a line of JSON as soon as it is there.
- * @param parameters the body of a POST, or `{}`
+ * @param parameters the body of a POST, or the query of a GET, where each is text
  * @param signal aborted when the client leaves: who waits no longer wants no more work done
  * @throws RegistryError
  */
@@ -50,7 +50,10 @@ export function createOperationsApi(options: OperationsApiOptions): Router {
   router.use(refuseForeign(hosts));
   router.use(express.json({ limit: maxBody, type: isJson }));
   for (const [name, action] of Object.entries(tells)) {
-    router.get(`/${name}`, async (_request, response) => answer(response, action, {}));
+    router.get(`/${name}`, async (request, response) => {
+      const query = request.originalUrl.split('?', 2)[1];
+      await answer(response, action, Object.fromEntries(new URLSearchParams(query)));
+    });
   }
   for (const [name, action] of Object.entries(does)) {
     router.post(`/${name}`, async (request, response) => {

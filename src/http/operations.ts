@@ -1,4 +1,6 @@
-import express, { type Express } from 'express';
+import type { RequestListener } from 'node:http';
+import express, { type Express, type RequestHandler } from 'express';
+import { foreignFault, type KnownHosts } from './operations-origin.ts';
 import { createOperationsApi, type OperationsApiOptions } from './operations-api.ts';
 
 /** What the operations port tells. */
@@ -7,6 +9,8 @@ export interface OperationsOptions {
   readonly metrics: () => Promise<{ contentType: string; body: string }>;
   /** Each part's state; a part that is down without stopping the service is `degraded`. */
   readonly readiness: () => Readonly<Record<string, 'ok' | 'degraded' | 'failing'>>;
+  /** The registry API with nothing held back, for who scans images; left out where nobody needs it. */
+  readonly registry?: { readonly app: RequestListener; readonly isOpen: () => boolean };
   /** What stands under `/api/`. */
   readonly api: OperationsApiOptions;
 }
@@ -32,8 +36,27 @@ export function createOperationsApp(options: OperationsOptions): Express {
     response.set('Content-Type', contentType).send(body);
   });
   app.use('/api', createOperationsApi(options.api));
+  if (options.registry !== undefined) app.use(scannersDoor(options.registry, options.api.hosts));
   app.use((_request, response) => {
     response.status(404).json({ error: 'try /metrics, /healthz, /readyz or /api/about' });
   });
   return app;
+}
+
+/**
+ * Lets scanners pull what is held back until they have scanned it. Accounts and their rules hold as
+ * on the registry's own port; whoever reaches this one could also say that an image is good.
+ */
+function scannersDoor(
+  { app, isOpen }: NonNullable<OperationsOptions['registry']>,
+  hosts: KnownHosts,
+): RequestHandler {
+  return (request, response, next) => {
+    const { method, path, headers } = request;
+    const isToken = path.startsWith('/auth/');
+    const isPull = /^(\/[^/]+)?\/v2(\/|$)/.test(path) && (method === 'GET' || method === 'HEAD');
+    const isForeign = foreignFault(headers.host, headers.origin, hosts) !== undefined;
+    if (isOpen() && (isToken || isPull) && !isForeign) app(request, response);
+    else next();
+  };
 }

@@ -26,6 +26,8 @@ export class RequestContext {
   reference: string | undefined;
   /** The manifest that is answered. */
   manifest: StoredManifest | undefined;
+  /** The manifest that was held back, and why. */
+  held: { readonly manifest: StoredManifest; readonly kind: 'unknown' | 'denied' } | undefined;
   /** The blob that is answered, or a part of it. */
   blob: Digest | undefined;
   /** The methods that the path takes, where it does not take the request's. */

@@ -11,6 +11,7 @@ import { parseManifest } from '../oci/manifest.ts';
 import type { Download } from '../registry/download.ts';
 import type { StoredManifest } from '../registry/manifest-cache.ts';
 import type { Route } from '../registry/resolve-route.ts';
+import { Occasional } from '../telemetry/occasional.ts';
 import type { RegistryEvents } from './observers.ts';
 
 /* What clients and upstreams do with content, as events. */
@@ -19,13 +20,19 @@ type Teller = Pick<Notifications, 'wants' | 'tell' | 'record'>;
 
 const blobType = 'application/octet-stream';
 
-/** Tells of pulls, besides. */
+/** Milliseconds between two events about one image that is held back: its clients try again and again. */
+const holdInterval = 60_000;
+
+/** Tells of pulls, and of images that nobody has judged yet, besides. */
 export function tellingOfPulls(observer: HttpObserver, events: Teller): HttpObserver {
+  const occasional = new Occasional(holdInterval);
   return {
     requestEnded(summary) {
       observer.requestEnded(summary);
       const { context, method, status } = summary;
       if (status === 200 && method === 'GET' && context.complete) tellOfPull(summary, events);
+      if (context.held?.kind === 'unknown')
+        tellOfHold(summary, context.held.manifest, events, occasional);
     },
     requestFailed: (context, error) => observer.requestFailed(context, error),
   };
@@ -48,6 +55,27 @@ function tellOfPull(summary: RequestSummary, events: Teller): void {
     digest,
     mediaType: manifest?.mediaType ?? blobType,
     size: manifest?.bytes.length ?? context.bytes,
+    tag: tagOf(context.reference),
+  });
+}
+
+function tellOfHold(
+  summary: RequestSummary,
+  manifest: StoredManifest,
+  events: Teller,
+  occasional: Occasional,
+): void {
+  const { context } = summary;
+  const { route } = context;
+  if (route === undefined) return;
+  const part = manifestPart(route, manifest);
+  if (!events.wants({ ...part, action: 'hold' })) return;
+  if (occasional.admit(`${part.repository}@${manifest.digest}`) === undefined) return;
+  events.tell({
+    ...part,
+    ...requestPart(summary, context, 'manifest', manifest.digest),
+    action: 'hold',
+    at: Date.now(),
     tag: tagOf(context.reference),
   });
 }

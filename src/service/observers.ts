@@ -28,7 +28,8 @@ export function createHttpObserver(
   return {
     requestEnded({ context, method, path, status, remote, userAgent, durationMs }) {
       const { route, outcome, error, bytes, received, complete, caller, action } = context;
-      const refusal = refusalOf(error);
+      // What is held back is refused to nobody in particular.
+      const refusal = context.held === undefined ? refusalOf(error) : undefined;
       const upstream = route?.via === 'hosted' ? undefined : route?.remote.name;
       metrics.requestAnswered({
         route: route?.via,

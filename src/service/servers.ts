@@ -134,6 +134,7 @@ export class Servers implements Reloadable {
       ...config,
       server: { ...server, listen: { ...server.listen, port: this.registry.port } },
       operations: {
+        ...config.operations,
         listen: listen && this.operations ? { ...listen, port: this.operations.port } : listen,
       },
     };

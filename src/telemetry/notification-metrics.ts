@@ -1,13 +1,15 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
+import type { Held } from '../access/hold-policy.ts';
 import type { DropReason, EndpointStatus } from '../events/endpoint.ts';
 import { BoundedLabel } from './bounded-label.ts';
 
-/** Counts what endpoints are told of. */
+/** Counts what endpoints are told of, and what is held back until they have answered. */
 export class NotificationMetrics {
   readonly #register: Registry;
   readonly #delivered: Counter<'endpoint'>;
   readonly #failures: Counter<'endpoint'>;
   readonly #dropped: Counter<'endpoint' | 'reason'>;
+  readonly #held: Counter<'reason'>;
   readonly #endpoints = new BoundedLabel(100);
 
   constructor(register: Registry) {
@@ -31,6 +33,32 @@ export class NotificationMetrics {
       labelNames: ['endpoint', 'reason'],
       registers,
     });
+    this.#held = new Counter({
+      name: 'baleen_held_pulls_total',
+      help: 'Pulls of images that were held back: nobody had judged them (unknown), or a verdict denied them (denied)',
+      labelNames: ['reason'],
+      registers,
+    });
+    for (const reason of ['unknown', 'denied']) this.#held.inc({ reason }, 0);
+  }
+
+  /** A pull was held back. */
+  held(reason: Held['kind']): void {
+    this.#held.inc({ reason });
+  }
+
+  /** Where to ask how many verdicts there are. */
+  observeVerdicts(read: () => number): void {
+    this.#register.registerMetric(
+      new Gauge({
+        name: 'baleen_verdicts',
+        help: 'Images about which a verdict is on record',
+        registers: [],
+        collect() {
+          this.set(read());
+        },
+      }),
+    );
   }
 
   delivered(endpoint: string, count: number): void {

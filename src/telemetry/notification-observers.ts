@@ -1,4 +1,5 @@
 import type { DropReason, EndpointObserver } from '../events/endpoint.ts';
+import type { HoldObserver } from '../http/image-hold.ts';
 import type { Logger } from './logger.ts';
 import type { Metrics } from './metrics.ts';
 import { Occasional } from './occasional.ts';
@@ -43,6 +44,28 @@ export function createNotificationObserver(
         endpoint,
         events: count,
         ...(detail !== undefined && { error: detail }),
+        ...(held > 0 && { suppressed: held }),
+      });
+    },
+  };
+}
+
+/** Counts images that were held back, and logs each of them now and then: clients try for hours. */
+export function createHoldObserver(
+  { notifications: metrics }: Metrics,
+  logger: Logger,
+): HoldObserver {
+  const occasional = new Occasional(quiet);
+  return {
+    held(repository, { digest }, { kind, message }) {
+      metrics.held(kind);
+      const held = occasional.admit(`${kind} ${digest}`);
+      if (held === undefined) return;
+      logger.warn('a pull was held back', {
+        repository,
+        digest,
+        verdict: kind,
+        reason: message,
         ...(held > 0 && { suppressed: held }),
       });
     },
