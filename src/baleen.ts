@@ -26,6 +26,7 @@ import { runProgram } from './cli/program.ts';
 import { redisOptions } from './service/redis-options.ts';
 import { reloadSignal } from './service/reload-signal.ts';
 import { Reloader } from './service/reload.ts';
+import { Scrubbing } from './service/scrubbing.ts';
 import { Servers } from './service/servers.ts';
 import { explainStartFailure } from './cli/start-failure.ts';
 import { gatherStats } from './service/stats.ts';
@@ -109,6 +110,7 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
   const { table } = upstreams;
   const pins = new PinRecord(layout.root);
   store.evictor.protect(() => pinnedDigests(pins, catalog, store));
+  const scrubbing = new Scrubbing(config);
   const maintenance = new Maintenance({
     config,
     layout,
@@ -117,6 +119,8 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
     forget: (digest) => cache.forget(digest),
     names: () => upstreamNames(reloader.current),
     pins,
+    scrubbing,
+    hosted: () => hosted.verifiable,
     metrics,
     logger,
     signal,
@@ -129,6 +133,7 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
     config,
     pool,
     cached: { layout, store, catalog },
+    scrubbing,
     metrics,
     logger,
     signal,
@@ -188,7 +193,10 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
       observer: createOperationsObserver(logger),
       tells: {
         about: () => about(version, storage.directory),
-        stats: () => gatherStats(storage.directory, store, catalog, eviction),
+        stats: () =>
+          hosted
+            .stats()
+            .then((pushed) => gatherStats(storage.directory, store, catalog, eviction, pushed)),
         upstreams: () => Promise.resolve({ upstreams: upstreams.status() }),
         notifications: () => Promise.resolve(notifications.describe()),
         ...verdicts.tells,

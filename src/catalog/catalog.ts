@@ -52,6 +52,11 @@ export interface Catalog {
    * replaces what is known already; what the upstream has said replaces a claim.
    */
   link(repository: QualifiedName, kind: MemberKind, members: readonly Member[]): Promise<void>;
+  /**
+   * Writes a member to the record as it is given, whatever seems to be there already: for when the
+   * file is found to say something else, or to be gone.
+   */
+  relink(repository: QualifiedName, kind: MemberKind, member: Member): Promise<void>;
   linked(repository: QualifiedName, kind: MemberKind, digest: Digest): Promise<Member | undefined>;
   /** Records that content no longer belongs to a repository. */
   unlink(repository: QualifiedName, kind: MemberKind, digests: readonly Digest[]): Promise<void>;

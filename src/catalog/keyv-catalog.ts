@@ -124,6 +124,16 @@ export class KeyvCatalog implements Catalog {
     });
   }
 
+  async relink(repository: QualifiedName, kind: MemberKind, member: Member): Promise<void> {
+    const subject = memberSubject(this.#place(repository), kind, member.digest);
+    await this.#knowledge.serially([subject.key], async () => {
+      const at = Date.now();
+      await this.#put([[subject, { at, value: member }]], () =>
+        this.#record.putMembers(repository, kind, [member], at),
+      );
+    });
+  }
+
   async linked(
     repository: QualifiedName,
     kind: MemberKind,
@@ -220,8 +230,7 @@ export class KeyvCatalog implements Catalog {
       await write();
     } catch (error) {
       // Elsewhere, a disk that refuses does not make it less true: nobody need ask again.
-      if (this.#onlyRecorded) await this.#distrust(keys);
-      else await tell();
+      await (this.#onlyRecorded ? this.#distrust(keys) : tell());
       throw error;
     }
     for (const key of keys) this.#unsure.delete(key);
@@ -239,10 +248,8 @@ export class KeyvCatalog implements Catalog {
   }
 
   async #distrust(keys: readonly string[]): Promise<void> {
-    for (const key of keys) {
-      this.#unsure.add(key);
-      await this.#knowledge.forget(key);
-    }
+    for (const key of keys) this.#unsure.add(key);
+    for (const key of keys) await this.#knowledge.forget(key);
   }
 
   async #allNews(

@@ -1,12 +1,15 @@
 import type { Command } from 'commander';
 import type { Config } from '../config/config.ts';
 import { describeByteSize } from '../lib/byte-size.ts';
+import type { DiskBlobStore } from '../store/disk-blob-store.ts';
+import { Layout } from '../store/layout.ts';
 import type { CommandContext } from './context.ts';
 import { OperationsClient } from './operations-client.ts';
 import { configFor } from './options.ts';
+import { gatherHostedStats, measureUploads, type HostedStats } from '../service/hosted-stats.ts';
 import { gatherStats, type Stats } from '../service/stats.ts';
 import { evictionPolicy, inspectStore } from '../service/store.ts';
-import { openWorkbench } from './workbench.ts';
+import { openHostedWorkbench, openWorkbench } from './workbench.ts';
 
 /** `baleen stats` */
 export function addStatsCommand(program: Command, context: CommandContext): void {
@@ -27,10 +30,20 @@ export function addStatsCommand(program: Command, context: CommandContext): void
 
 async function inspect(config: Config, context: CommandContext): Promise<Stats> {
   await using bench = await openWorkbench(config, context);
-  const store = await inspectStore(config);
-  await store.usage.count(new AbortController().signal);
+  await using pushed = await openHostedWorkbench(config, context);
+  const count = async (part: 'cached' | 'hosted'): Promise<DiskBlobStore> => {
+    const store = await inspectStore(config, undefined, part);
+    await store.usage.count(new AbortController().signal);
+    return store;
+  };
+  const hosted = await gatherHostedStats(
+    await count('hosted'),
+    pushed?.catalog ?? { repositories: () => Promise.resolve([]) },
+    await measureUploads(new Layout(config.storage.directory, 'hosted').uploads),
+  );
   const { directory } = config.storage;
-  return gatherStats(directory, store, bench.catalog, evictionPolicy(config));
+  const policy = evictionPolicy(config);
+  return gatherStats(directory, await count('cached'), bench.catalog, policy, hosted);
 }
 
 function describe(stats: Stats): string {
@@ -43,9 +56,21 @@ function describe(stats: Stats): string {
     ['limit', stats.max_size === null ? 'none (storage.max_size)' : size(stats.max_size)],
     ['disk', `${stats.disk}, ${size(stats.free)} free`],
     ...repositories.map(([name, count]) => [name, `${count} repositories`]),
+    ...describeHosted(stats.hosted),
   ];
   const width = Math.max(...rows.map(([label = '']) => label.length));
   return rows.map(([label = '', value]) => `${label.padEnd(width)}  ${value}\n`).join('');
+}
+
+/** Nothing where nothing was ever pushed. */
+function describeHosted(hosted: HostedStats): string[][] {
+  const { counted, blobs, bytes, repositories, uploads, upload_bytes } = hosted;
+  if (blobs === 0 && repositories === 0 && uploads === 0) return [];
+  const still = counted ? '' : ' (still counting)';
+  return [
+    ['pushed', `${repositories} repositories, ${blobs} blobs, ${size(bytes)}${still}`],
+    ['uploads', `${uploads} open, ${size(upload_bytes)}`],
+  ];
 }
 
 /** `-` for what cannot be known. */

@@ -1,13 +1,14 @@
 import type { Command } from 'commander';
 import { describeByteSize } from '../lib/byte-size.ts';
 import { isRegistryError } from '../oci/errors.ts';
-import { Verification, type Problem, type VerifyEvent } from '../registry/verify.ts';
+import { verifyAll } from '../registry/verify-all.ts';
+import type { Problem, VerifyEvent } from '../registry/verify.ts';
 import { CommandFailure, type CommandContext } from './context.ts';
 import { OperationsClient } from './operations-client.ts';
 import { configFor } from './options.ts';
 import { Progress } from './progress.ts';
 import { verifyParameters } from '../service/verify-parameters.ts';
-import { openWorkbench } from './workbench.ts';
+import { openHostedWorkbench, openWorkbench } from './workbench.ts';
 
 interface Options {
   readonly repair?: boolean;
@@ -20,7 +21,10 @@ export function addVerifyCommand(program: Command, context: CommandContext): voi
   program
     .command('verify')
     .description('hash all that is stored again, check the record, and tell what is wrong')
-    .option('--repair', 'put what is wrong into quarantine; it is fetched again when it is wanted')
+    .option(
+      '--repair',
+      'put what is wrong into quarantine; what is cached is fetched again when it is wanted',
+    )
     .option('--rate <size>', 'read no more than this a second, such as 50MiB')
     .option('--json', 'print one line of JSON for each problem, each step, and the result')
     .action(async (options: Options, command: Command) => {
@@ -37,9 +41,10 @@ export function addVerifyCommand(program: Command, context: CommandContext): voi
         await print.all(client.stream('verify', given) as AsyncIterable<VerifyEvent>);
         return;
       }
-      await using workbench = await openWorkbench(config, context);
+      await using cached = await openWorkbench(config, context);
+      await using hosted = await openHostedWorkbench(config, context);
       const { signal } = new AbortController();
-      await print.all(new Verification(workbench, parameters, signal).run());
+      await print.all(verifyAll({ cached, hosted }, parameters, signal));
     });
 }
 
@@ -99,7 +104,7 @@ class VerifyPrinter {
         return `${event.kind}: ${event.file}\n  ${event.detail}\n  ${outcomeOf(event)}\n`;
       case 'step': {
         const { step, files, bytes, problems, seconds } = event;
-        const size = step === 'blobs' ? `, ${describeByteSize(bytes)}` : '';
+        const size = step.endsWith('blobs') ? `, ${describeByteSize(bytes)}` : '';
         const found = problems === 0 ? 'all is well' : `${problems} wrong`;
         return `${step}: ${files} files${size} in ${seconds} s: ${found}\n`;
       }
@@ -116,8 +121,12 @@ class VerifyPrinter {
 }
 
 /** What was done, or what is to be done. */
-function outcomeOf({ kind, done }: Problem): string {
-  if (done === 'quarantined') return 'is in quarantine; it is fetched again when it is wanted';
+function outcomeOf({ kind, done, step }: Problem): string {
+  if (done === 'quarantined') {
+    return step.startsWith('hosted ')
+      ? 'is in quarantine; there is no other copy here: push it again'
+      : 'is in quarantine; it is fetched again when it is wanted';
+  }
   if (done === 'mended') return 'is corrected';
   if (done === 'removed') return 'is removed';
   switch (kind) {

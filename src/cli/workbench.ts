@@ -39,15 +39,17 @@ export interface Workbench extends AsyncDisposable {
 export async function openWorkbench(
   config: Config,
   { stderr }: CommandContext,
+  part: Layout['part'] = 'cached',
 ): Promise<Workbench> {
   const { directory, quarantine_size: limit } = config.storage;
-  const layout = new Layout(directory);
+  const layout = new Layout(directory, part);
   if (!(await isDirectory(layout.root))) {
     throw new CommandFailure(`there is no store in ${directory} (storage.directory, --data)`);
   }
   const catalog = await createCatalog({
     directory: layout.root,
-    redis: redisOptions(config),
+    // Nobody shares what was pushed, and what the record refuses is not there.
+    ...(part === 'hosted' ? { onlyRecorded: true } : { redis: redisOptions(config) }),
     observer: {
       error: ({ operation, error }) => stderr(`${operation}: ${String(error)}\n`),
       up: () => undefined,
@@ -84,6 +86,15 @@ export async function openWorkbench(
     pins: new PinRecord(layout.root),
     [Symbol.asyncDispose]: () => catalog.close(),
   };
+}
+
+/** The same for what was pushed; undefined where nothing ever was. */
+export async function openHostedWorkbench(
+  config: Config,
+  context: CommandContext,
+): Promise<Workbench | undefined> {
+  const { root } = new Layout(config.storage.directory, 'hosted');
+  return (await isDirectory(root)) ? openWorkbench(config, context, 'hosted') : undefined;
 }
 
 /** This process holds nothing in memory that others are served from. */

@@ -16,6 +16,5 @@ export async function linkBlob(
   await catalog.link(repository, 'blobs', [member]);
   if (await leases.begin(repository, member.digest)) return;
   // It was on record, and somebody has taken the file away behind our back.
-  await catalog.unlink(repository, 'blobs', [member.digest]);
-  await catalog.link(repository, 'blobs', [member]);
+  await catalog.relink(repository, 'blobs', member);
 }

@@ -20,8 +20,5 @@ export async function mendRecord(
   if (kind !== 'manifests' && kind !== 'blobs') return;
   const known = await catalog.linked(repository, kind, place.digest);
   if (known === undefined) return;
-  // A claim replaces nothing that is there: it has to go first. Nothing else may, not for a moment:
-  // without its record, what was pushed is lost.
-  if (known.claimed) await catalog.unlink(repository, kind, [place.digest]);
-  await catalog.link(repository, kind, [{ ...known, size }]);
+  await catalog.relink(repository, kind, { ...known, size });
 }

@@ -26,8 +26,10 @@ export interface VerifyParameters {
   readonly rate: number;
 }
 
-/** What is verified, in this order. */
-export type VerifyStep = 'blobs' | 'record' | 'leftovers';
+type StepOfOne = 'blobs' | 'record' | 'leftovers';
+
+/** What is verified, in this order: first what is cached, then the same for what was pushed. */
+export type VerifyStep = StepOfOne | `hosted ${StepOfOne}`;
 
 /**
  * What is wrong: bytes that are not those of the digest, a file that the disk cannot give back,
@@ -98,7 +100,7 @@ export class Verification {
     const started = performance.now();
     const total = emptyTally();
     const steps = { blobs: this.#blobs(), record: this.#record(), leftovers: this.#leftovers() };
-    for (const [step, events] of Object.entries(steps) as [VerifyStep, Events][]) {
+    for (const [step, events] of Object.entries(steps) as [StepOfOne, Events][]) {
       const stepStarted = performance.now();
       this.#tally = emptyTally();
       let told = stepStarted;

@@ -13,6 +13,7 @@ import type { Changes, Content } from '../http/content.ts';
 import type { BufferPool } from '../lib/buffer-pool.ts';
 import type { QualifiedName } from '../oci/repository-name.ts';
 import { ManifestCache } from '../registry/manifest-cache.ts';
+import type { VerifyOptions } from '../registry/verify.ts';
 import type { HostedRoute } from '../registry/resolve-route.ts';
 import { DiskBlobStore } from '../store/disk-blob-store.ts';
 import { diskStateOf, type DiskState } from '../store/disk-health.ts';
@@ -22,17 +23,21 @@ import type { StoreObserver } from '../store/store-observer.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import {
+  createHostedScrubObserver,
   createHostedStoreObserver,
   createHostedWithdrawObserver,
   createUploadObserver,
 } from '../telemetry/hosted-observers.ts';
 import { createCatalogObserver } from '../telemetry/observers.ts';
-import { createCare } from './care.ts';
+import { createCare, type Care } from './care.ts';
 import { createHostedManifests } from './hosted-manifests.ts';
 import { createHostedManifestObserver } from './observers.ts';
 import type { Reloadable } from './reload.ts';
 import { expireUploads } from './upload-expiry.ts';
+import { gatherHostedStats, type HostedStats } from './hosted-stats.ts';
+import type { Scrubbing } from './scrubbing.ts';
 import { keepsEverything } from './store.ts';
+import { tidy } from './tidy.ts';
 
 export interface HostedOptions {
   readonly config: Config;
@@ -40,6 +45,7 @@ export interface HostedOptions {
   readonly pool: BufferPool;
   /** What is pulled through, of which blobs can be mounted. */
   readonly cached: Shelf;
+  readonly scrubbing: Scrubbing;
   readonly metrics: Metrics;
   readonly logger: Logger;
   /** Ends what goes on for clients, at shutdown. */
@@ -57,6 +63,8 @@ export class Hosted implements Reloadable {
   readonly sessions: UploadSessions;
   readonly #options: HostedOptions;
   readonly #rules: HostedRules;
+  readonly #layout: Layout;
+  readonly #care: Care;
   readonly #locks = new HostedLocks();
   readonly #store: DiskBlobStore;
   readonly #catalog: KeyvCatalog;
@@ -70,9 +78,10 @@ export class Hosted implements Reloadable {
     const { config, metrics, logger, signal } = options;
     const { manifest_cache, quarantine_size } = config.storage;
     this.#options = options;
+    this.#layout = layout;
     this.#store = store;
     this.#catalog = catalog;
-    const { health } = createCare({
+    this.#care = createCare({
       layout,
       store,
       limit: quarantine_size,
@@ -80,6 +89,7 @@ export class Hosted implements Reloadable {
       observer: createHostedWithdrawObserver(metrics, logger),
       signal,
     });
+    const { health } = this.#care;
     const cache = new ManifestCache(store, health, manifest_cache);
     const files = new MemberFiles(layout.root);
     const leases = new BlobLeases({
@@ -155,6 +165,17 @@ export class Hosted implements Reloadable {
     return hosted;
   }
 
+  /** What there is to be verified. */
+  get verifiable(): VerifyOptions {
+    const { quarantine, withdraw } = this.#care;
+    return { layout: this.#layout, catalog: this.#catalog, quarantine, withdraw };
+  }
+
+  /** How much there is. */
+  stats(): Promise<HostedStats> {
+    return gatherHostedStats(this.#store, this.#catalog, this.sessions);
+  }
+
   /** How the disk is, as far as pushes have seen. */
   get disk(): DiskState {
     return this.#store.health.state;
@@ -162,13 +183,25 @@ export class Hosted implements Reloadable {
 
   /** Does what is to be done behind the service; settles when the signal says stop. */
   async run(signal: AbortSignal): Promise<void> {
-    const { hosted, storage } = this.#options.config;
+    const { config, scrubbing, metrics, logger } = this.#options;
+    const { hosted, storage } = config;
     const stop = startHousekeeping({
       store: this.#store,
       spoolTtl: storage.spool_ttl,
       unusedTtl: undefined,
     });
-    await expireUploads(this.sessions, hosted.upload_ttl, signal);
+    const observer = createHostedScrubObserver(metrics, logger);
+    const scrubbed = {
+      layout: this.#layout,
+      store: this.#store,
+      withdraw: this.#care.withdraw,
+      observer,
+    };
+    await Promise.all([
+      expireUploads(this.sessions, hosted.upload_ttl, signal),
+      scrubbing.run(scrubbed, signal),
+      tidy(this.#layout, logger, signal),
+    ]);
     stop();
   }
 

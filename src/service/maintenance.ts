@@ -1,5 +1,4 @@
 import type { Catalog } from '../catalog/catalog.ts';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { PinRecord } from '../catalog/pin-record.ts';
 import type { Config } from '../config/config.ts';
 import type { OperationsApi } from '../http/operations-api.ts';
@@ -10,18 +9,19 @@ import { pinImages, unpinImages, type PinReport } from '../registry/pin-images.t
 import { purge, type PurgeReport } from '../registry/purge.ts';
 import type { UpstreamNames } from '../registry/image-target.ts';
 import { rebuildCatalog, type RebuildableCatalog } from '../registry/rebuild-catalog.ts';
-import { Verification } from '../registry/verify.ts';
+import { verifyAll } from '../registry/verify-all.ts';
+import type { VerifyOptions } from '../registry/verify.ts';
 import type { DiskBlobStore } from '../store/disk-blob-store.ts';
 import type { Layout } from '../store/layout.ts';
-import { leftoverAge, removeLeftovers } from '../store/leftovers.ts';
 import type { Quarantine } from '../store/quarantine.ts';
-import { Scrub } from '../store/scrub.ts';
 import type { Withdraw } from '../store/withdraw.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { createScrubObserver, createWithdrawObserver } from '../telemetry/repair-observers.ts';
 import { createCare } from './care.ts';
 import { imagesOf, purgeParameters } from './purge-parameters.ts';
+import type { Scrubbing } from './scrubbing.ts';
+import { tidy } from './tidy.ts';
 import { verifyParameters } from './verify-parameters.ts';
 
 export interface MaintenanceOptions {
@@ -34,6 +34,9 @@ export interface MaintenanceOptions {
   /** How the names that users write are to be understood. */
   readonly names: () => UpstreamNames;
   readonly pins: PinRecord;
+  readonly scrubbing: Scrubbing;
+  /** What was pushed, to be verified as well. */
+  readonly hosted: () => VerifyOptions;
   readonly metrics: Metrics;
   readonly logger: Logger;
   /** Ends what goes on for clients, at shutdown. */
@@ -74,19 +77,13 @@ export class Maintenance {
 
   /** Does what is to be done behind the service; settles when the signal says stop. */
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.all([this.#scrub(signal), this.#tidy(signal)]);
-  }
-
-  /** Reads what is stored again and again, where that is wanted. */
-  async #scrub(signal: AbortSignal): Promise<void> {
-    const { config, layout, store, metrics, logger } = this.#options;
-    const { interval, rate } = config.storage.scrub;
-    if (interval === 0) return;
+    const { layout, store, scrubbing, metrics, logger } = this.#options;
+    const { withdraw } = this;
     const observer = createScrubObserver(metrics, logger);
-    const { usage } = store;
-    await new Scrub({ layout, interval, rate, usage, withdraw: this.withdraw, observer }).run(
-      signal,
-    );
+    await Promise.all([
+      scrubbing.run({ layout, store, withdraw, observer }, signal),
+      tidy(layout, logger, signal),
+    ]);
   }
 
   #purge(given: object): Promise<PurgeReport> {
@@ -110,21 +107,6 @@ export class Maintenance {
     return report;
   }
 
-  /** Clears away now and then what a crash left behind. */
-  async #tidy(signal: AbortSignal): Promise<void> {
-    const { layout, logger } = this.#options;
-    for (;;) {
-      await delay(leftoverAge, undefined, { signal, ref: false }).catch(() => undefined);
-      if (signal.aborted) return;
-      try {
-        const count = await removeLeftovers(layout, Date.now() - leftoverAge);
-        if (count > 0) logger.info('what a crash left behind was removed', { files: count });
-      } catch (error) {
-        logger.warn('what a crash left behind could not be removed; tried again later', { error });
-      }
-    }
-  }
-
   async *#rebuild(signal: AbortSignal): AsyncGenerator {
     const { config, catalog } = this.#options;
     if (config.catalog.redis === undefined) {
@@ -143,7 +125,8 @@ export class Maintenance {
       const { layout, catalog } = this.#options;
       const { withdraw } = this;
       const quarantine = this.#quarantine;
-      yield* new Verification({ layout, catalog, quarantine, withdraw }, parameters, signal).run();
+      const cached = { layout, catalog, quarantine, withdraw };
+      yield* verifyAll({ cached, hosted: this.#options.hosted() }, parameters, signal);
     } finally {
       this.#isVerifying = false;
     }

@@ -3,6 +3,7 @@ import type { Catalog } from '../catalog/catalog.ts';
 import type { DiskState } from '../store/disk-health.ts';
 import type { DiskBlobStore } from '../store/disk-blob-store.ts';
 import type { EvictionPolicy } from '../store/eviction.ts';
+import type { HostedStats } from './hosted-stats.ts';
 
 /** What `baleen stats` tells. Sizes are bytes. */
 export interface Stats {
@@ -21,6 +22,8 @@ export interface Stats {
   readonly downloads: number;
   /** Repositories of which something is cached, by upstream. */
   readonly repositories: Readonly<Record<string, number>>;
+  /** What was pushed. */
+  readonly hosted: HostedStats;
 }
 
 /** Looks at a store and a catalog. */
@@ -29,6 +32,7 @@ export async function gatherStats(
   store: DiskBlobStore,
   catalog: Pick<Catalog, 'repositories'>,
   policy: EvictionPolicy,
+  hosted: HostedStats,
 ): Promise<Stats> {
   const repositories: Record<string, number> = {};
   for (const name of await catalog.repositories()) {
@@ -47,5 +51,6 @@ export async function gatherStats(
     disk: store.health.state,
     downloads: store.spools.growing,
     repositories,
+    hosted,
   };
 }

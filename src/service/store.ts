@@ -31,10 +31,12 @@ export const keepsEverything: EvictionPolicy = {
 export async function inspectStore(
   config: Config,
   observer?: DiskBlobStoreOptions['observer'],
+  part: Layout['part'] = 'cached',
 ): Promise<DiskBlobStore> {
-  const layout = new Layout(config.storage.directory);
+  const layout = new Layout(config.storage.directory, part);
   const pool = new BufferPool(0);
-  const store = new DiskBlobStore({ layout, pool, eviction: evictionPolicy(config), observer });
+  const eviction = part === 'hosted' ? keepsEverything : evictionPolicy(config);
+  const store = new DiskBlobStore({ layout, pool, eviction, observer });
   await store.spools.scan();
   return store;
 }

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { writeFileAtomic } from '../lib/atomic-file.ts';
-import { Pace } from '../lib/pace.ts';
+import type { Pace } from '../lib/pace.ts';
 import type { Digest } from '../oci/digest.ts';
 import { walkBlobFiles } from './blob-files.ts';
 import type { Layout } from './layout.ts';
@@ -14,8 +14,8 @@ export interface ScrubOptions {
   readonly layout: Layout;
   /** Milliseconds in which every blob is read about once. */
   readonly interval: number;
-  /** Bytes a second that are read at most. */
-  readonly rate: number;
+  /** How fast files may be read. */
+  readonly pace: Pace;
   /** What is stored, as far as it is known. */
   readonly usage: { readonly bytes: number; readonly blobs: number };
   readonly withdraw: Withdraw;
@@ -47,14 +47,12 @@ const noteInterval = 30_000;
 export class Scrub {
   readonly #options: ScrubOptions;
   readonly #cursor: string;
-  readonly #pace: Pace;
   #pass: ScrubPass = { startedAt: 0, after: '', done: 0 };
   #notedAt = 0;
 
   constructor(options: ScrubOptions) {
     this.#options = options;
     this.#cursor = join(options.layout.root, 'scrub.json');
-    this.#pace = new Pace(options.rate);
   }
 
   /** Runs until the signal says stop; never rejects. */
@@ -90,13 +88,13 @@ export class Scrub {
 
   /** Gives the bytes read. */
   async #verify(path: string, name: string, digest: Digest, signal: AbortSignal): Promise<number> {
-    const { observer, withdraw } = this.#options;
+    const { observer, withdraw, pace } = this.#options;
     let size = 0;
     const onBytes = (count: number): void => {
       size += count;
       observer.read(count);
     };
-    const verdict = await verifyBlob(path, digest, { pace: this.#pace, onBytes, signal });
+    const verdict = await verifyBlob(path, digest, { pace, onBytes, signal });
     if (verdict.kind === 'good' || verdict.kind === 'wrong') observer.verified();
     if (verdict.kind === 'unreadable') observer.failed(name, verdict.error);
     if (verdict.kind === 'wrong' || verdict.kind === 'damaged') {

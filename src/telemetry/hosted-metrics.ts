@@ -21,6 +21,7 @@ export class HostedMetrics {
   readonly #received: Counter;
   readonly #uploads: Counter<'result'>;
   readonly #mounts: Counter<'source'>;
+  readonly #scrubbedAt: Gauge;
 
   constructor(register: Registry) {
     this.#register = register;
@@ -44,6 +45,16 @@ export class HostedMetrics {
       registers,
     });
     for (const source of mountResults) this.#mounts.inc({ source }, 0);
+    this.#scrubbedAt = new Gauge({
+      name: 'baleen_hosted_scrub_last_pass_timestamp_seconds',
+      help: 'When the scrub last came to the end of all that was pushed; 0 where it has not since the start',
+      registers,
+    });
+  }
+
+  /** @param at milliseconds since the epoch */
+  scrubPassEnded(at: number): void {
+    this.#scrubbedAt.set(at / 1000);
   }
 
   received(bytes: number): void {

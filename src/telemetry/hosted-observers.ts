@@ -1,4 +1,5 @@
 import type { UploadObserver } from '../hosted/upload-observer.ts';
+import type { ScrubObserver } from '../store/scrub.ts';
 import type { WithdrawObserver } from '../store/withdraw.ts';
 import type { HostedMetrics } from './hosted-metrics.ts';
 import type { Logger } from './logger.ts';
@@ -6,6 +7,7 @@ import type { Metrics } from './metrics.ts';
 import { Occasional } from './occasional.ts';
 import type { StoreMetrics } from './store-metrics.ts';
 import type { StoreEvents } from './observers.ts';
+import { createScrubObserver } from './repair-observers.ts';
 
 /** Milliseconds between two log lines about the same trouble. */
 const quiet = 10_000;
@@ -48,6 +50,17 @@ export function createHostedStoreObserver(metrics: StoreMetrics, logger: Logger)
     disk(state) {
       if (state === 'ok') logger.info('the disk takes what is pushed again');
       else logger.error('the disk is in trouble: pushes fail', { state });
+    },
+  };
+}
+
+/** Counts and logs what the scrub does with what was pushed. */
+export function createHostedScrubObserver(metrics: Metrics, logger: Logger): ScrubObserver {
+  return {
+    ...createScrubObserver(metrics, logger),
+    passEnded(at) {
+      metrics.hosted.scrubPassEnded(at);
+      logger.info('the scrub has read all that was pushed');
     },
   };
 }

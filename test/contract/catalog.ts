@@ -222,6 +222,23 @@ export function catalogContract(name: string, open: () => Promise<CatalogUnderTe
       expect(await catalog.linked(alpine, 'blobs', first!)).toEqual(members[0]);
     });
 
+    it('writes a member anew when told to, whatever it believes is there', async () => {
+      const member = { digest: digest('a'), mediaType: 'x/y', size: 5 };
+      await catalog.link(alpine, 'blobs', [member]);
+      await catalog.relink(alpine, 'blobs', { ...member, size: 7 });
+      for (const _ of ['now', 'after a restart']) {
+        expect(await catalog.linked(alpine, 'blobs', member.digest)).toMatchObject({ size: 7 });
+        catalog = await test.reopen();
+      }
+      await catalog.link(alpine, 'blobs', [{ ...member, claimed: true }]);
+      await catalog.relink(alpine, 'blobs', { ...member, claimed: true });
+      catalog = await test.reopen();
+      expect(await catalog.linked(alpine, 'blobs', member.digest)).toMatchObject({
+        size: 5,
+        claimed: true,
+      });
+    });
+
     it('no longer lists a repository of which nothing is left', async () => {
       const below = repository('docker.io', 'library/alpine/below');
       await catalog.putTag(alpine, latest, tagRecord('a'));

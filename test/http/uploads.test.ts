@@ -299,6 +299,8 @@ describe('a mount', () => {
     app.hub.blobs.set(`library/alpine@${digest}`, content);
     await send('GET', `${app.url}/v2/library/alpine/blobs/${digest}`);
     await waitFor('it to be stored', () => app.store.stat(digest));
+    const { key } = app.route('library/alpine');
+    await waitFor('it to be on record', () => app.catalog.linked(key, 'blobs', digest));
     const asked = app.hub.calls.length;
     expect((await post(from('library/alpine'))).status).toBe(201);
     expect(app.hub.calls).toHaveLength(asked);

@@ -1,6 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { Pace } from '../../src/lib/pace.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { Layout } from '../../src/store/layout.ts';
 import { dueIn, parsePass, weightOf } from '../../src/store/scrub-pass.ts';
@@ -78,7 +79,7 @@ describe('the scrub', () => {
     const scrub = new Scrub({
       layout,
       interval: 1,
-      rate: Infinity,
+      pace: new Pace(Infinity),
       usage: { bytes: 1, blobs: 1 },
       withdraw: (blob) => Promise.resolve(wrong.push(blob) > 0),
       observer: {

@@ -13,6 +13,7 @@ import { Hosted } from '../../src/service/hosted.ts';
 import type { Logger } from '../../src/telemetry/logger.ts';
 import { Metrics } from '../../src/telemetry/metrics.ts';
 import { RouteTable } from '../../src/registry/resolve-route.ts';
+import { Scrubbing } from '../../src/service/scrubbing.ts';
 import { hostedNames } from '../../src/service/hosted-names.ts';
 import type { Content, Image } from './images.ts';
 import { createScaffold } from './scaffold.ts';
@@ -60,6 +61,7 @@ export async function startHostedApp(hosted: object = {}) {
       config,
       pool: new BufferPool(4 * 1024 * 1024),
       cached: scaffold,
+      scrubbing: new Scrubbing(config),
       metrics: new Metrics('test'),
       logger,
       signal: new AbortController().signal,

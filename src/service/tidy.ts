@@ -1,0 +1,18 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Layout } from '../store/layout.ts';
+import { leftoverAge, removeLeftovers } from '../store/leftovers.ts';
+import type { Logger } from '../telemetry/logger.ts';
+
+/** Clears away now and then what a crash left behind; settles when the signal says stop. */
+export async function tidy(layout: Layout, logger: Logger, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    await delay(leftoverAge, undefined, { signal, ref: false }).catch(() => undefined);
+    if (signal.aborted) return;
+    try {
+      const count = await removeLeftovers(layout, Date.now() - leftoverAge);
+      if (count > 0) logger.info('what a crash left behind was removed', { files: count });
+    } catch (error) {
+      logger.warn('what a crash left behind could not be removed; tried again later', { error });
+    }
+  }
+}
