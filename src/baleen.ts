@@ -276,6 +276,7 @@ export async function run(): Promise<never> {
       env: process.env,
       version,
       tty: process.stdout.isTTY,
+      stdin: process.stdin,
       stdout: (text) => void process.stdout.write(text),
       stderr: (text) => void process.stderr.write(text),
     });

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { Config } from '../config/config.ts';
 import type { Environment } from '../config/environment.ts';
 
@@ -10,6 +11,12 @@ export interface Actions {
   serve(config: Config, reread: () => Config): Promise<void>;
 }
 
+/** Standard input: a terminal where it has a raw mode, in which it shows nothing of what is typed. */
+export type Input = Readable & {
+  readonly isTTY?: boolean | undefined;
+  setRawMode?(isRaw: boolean): unknown;
+};
+
 /** The world a command lives in, so that tests can give it another. */
 export interface CommandContext {
   readonly actions: Actions;
@@ -17,6 +24,7 @@ export interface CommandContext {
   readonly version: string;
   /** Whether standard output is a person's terminal. */
   readonly tty: boolean;
+  readonly stdin: Input;
   /** Writes text as it is: newlines are the caller's. */
   readonly stdout: (text: string) => void;
   readonly stderr: (text: string) => void;

@@ -10,6 +10,7 @@ Examples:
   baleen verify --repair                   hash everything stored, set right what is wrong
   baleen purge nginx:1.25                  remove an image
   baleen --hosted '*'                      be a registry to push to, too
+  baleen user add alice                    let somebody log in
   baleen cert self-signed --host reg.lan   make a certificate, and say where it goes
 
 Configuration:

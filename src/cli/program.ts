@@ -13,6 +13,7 @@ import { addPurgeCommand } from './purge-command.ts';
 import { addServeCommand } from './serve-command.ts';
 import { addVerifyCommand } from './verify-command.ts';
 import { addStatsCommand } from './stats-command.ts';
+import { addUserCommands } from './user-commands.ts';
 
 /** The whole command line; it writes and exits only through the context and by throwing. */
 export function createProgram(context: CommandContext): Command {
@@ -33,6 +34,7 @@ export function createProgram(context: CommandContext): Command {
   addStatsCommand(program, context);
   addGcCommand(program, context);
   addPinCommands(program, context);
+  addUserCommands(program, context);
   const catalog = program.command('catalog').description('look after what is known of tags');
   addCatalogRebuild(catalog, context);
   const cert = program.command('cert').description('make a certificate for TLS');

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
@@ -23,6 +24,7 @@ describe('baleen cert self-signed', () => {
       env: { BALEEN_SERVER_TLS_CERT: join(out, 'tls.crt') },
       version: '1',
       tty: false,
+      stdin: Readable.from([]),
       stdout: (text) => (stdout += text),
       stderr: (text) => (stderr += text),
     });

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -45,6 +46,7 @@ async function run(args: string[], env: Record<string, string> = {}): Promise<Ru
     env,
     version: '1.2.3',
     tty: false,
+    stdin: Readable.from([]),
     stdout: (text) => (stdout += text),
     stderr: (text) => (stderr += text),
   });
@@ -160,6 +162,7 @@ describe('the command line', () => {
       env: {},
       version: '0',
       tty: false,
+      stdin: Readable.from([]),
       stdout: () => {},
       stderr: () => {},
     };
