@@ -47,7 +47,7 @@ export class ManifestDeletion {
       throw new RegistryError('MANIFEST_UNKNOWN');
     }
     if (rules.isImmutable(route.repository, tag)) throw immutable(tag, 'cannot be deleted');
-    await shelf.removeTag(route.key, tag);
+    await shelf.deleteTag(route.key, tag);
   }
 
   async #manifest(route: HostedRoute, digest: Digest): Promise<void> {
@@ -59,7 +59,7 @@ export class ManifestDeletion {
     const fixed = tags.get(digest)?.find((tag) => rules.isImmutable(route.repository, tag));
     if (fixed !== undefined) throw immutable(fixed, `names ${digest}, which cannot be deleted`);
     await this.#assertUnnamed(route, digest, tags);
-    await shelf.remove(route.key, digest);
+    await shelf.deleteManifest(route.key, digest);
   }
 
   /**

@@ -7,6 +7,7 @@ import type { Tag } from '../oci/reference.ts';
 import type { QualifiedName } from '../oci/repository-name.ts';
 import type { ManifestCache, StoredManifest } from '../registry/manifest-cache.ts';
 import type { HostedLocks } from './hosted-locks.ts';
+import type { Removal } from './repository-collector.ts';
 import { indexOf, merged, type ReferrersIndexes } from './referrers-indexes.ts';
 
 export interface ManifestShelfOptions {
@@ -26,7 +27,7 @@ export interface ManifestShelfOptions {
  * referrer's entry and the tags; and the other way round on the way out. What was not done is done when
  * the client tries again.
  */
-export class ManifestShelf {
+export class ManifestShelf implements Removal {
   readonly #options: ManifestShelfOptions;
 
   constructor(options: ManifestShelfOptions) {
@@ -54,12 +55,12 @@ export class ManifestShelf {
   }
 
   /** Takes a tag away, and leaves what it names. */
-  async removeTag(repository: QualifiedName, tag: Tag): Promise<void> {
+  async deleteTag(repository: QualifiedName, tag: Tag): Promise<void> {
     await this.#options.catalog.deleteTag(repository, tag);
   }
 
   /** Takes a manifest away, the tags that name it, and its entry among its subject's referrers. */
-  async remove(repository: QualifiedName, digest: Digest): Promise<void> {
+  async deleteManifest(repository: QualifiedName, digest: Digest): Promise<void> {
     const { catalog, record } = this.#options;
     for (const tag of (await this.tagsByDigest(repository)).get(digest) ?? []) {
       await catalog.deleteTag(repository, tag);
