@@ -7,6 +7,7 @@ import { HostedBlobs } from '../hosted/hosted-blobs.ts';
 import { HostedLocks } from '../hosted/hosted-locks.ts';
 import { HostedRules } from '../hosted/hosted-rules.ts';
 import { Mount, type Shelf } from '../hosted/mount.ts';
+import type { Removal } from '../hosted/repository-collector.ts';
 import { UploadSessions } from '../hosted/upload-sessions.ts';
 import { Uploads } from '../hosted/uploads.ts';
 import type { Changes, Content } from '../http/content.ts';
@@ -59,6 +60,8 @@ export interface HostedOptions {
 export class Hosted implements Reloadable {
   readonly content: Content<HostedRoute>;
   readonly changes: Changes;
+  /** Takes things off the record of a repository; for who holds its lock. */
+  readonly removal: Removal;
   /** Uploads that are open. */
   readonly sessions: UploadSessions;
   readonly #options: HostedOptions;
@@ -128,6 +131,7 @@ export class Hosted implements Reloadable {
         ...createHostedManifestObserver(logger),
       },
     });
+    this.removal = manifests.shelf;
     this.content = {
       ...manifests.content,
       blobs: new HostedBlobs({ catalog, store, health, leases }),
