@@ -52,11 +52,13 @@ export class AccessGuard implements Guard {
     throw unauthorized(context, { type: 'repository', name: target.name, actions });
   }
 
-  permits({ caller }: RequestContext, target: Target, action: Action): boolean {
-    const wanted = effective(target, action);
-    return (
-      this.#rules.permits(caller, target.repository, wanted) && isInScope(caller, target, wanted)
-    );
+  permitsSource(context: RequestContext, source: Target): boolean {
+    const { caller } = context;
+    if (!this.#rules.permits(caller, source.repository, 'pull')) return false;
+    if (isInScope(caller, source, 'pull')) return true;
+    // As CNCF distribution does it: the challenge names both repositories, and the client comes back
+    // with a token for both. An upload in place of the mount would send what is here already.
+    throw new RegistryError('UNAUTHORIZED');
   }
 
   admitToCatalog(context: RequestContext): void {

@@ -17,7 +17,9 @@ export function challengeFor(
   const { realm, service } = accounts.authority;
   // A token does not help where tokens are given.
   if (request.url?.startsWith(tokenPath) === true) return `Basic realm="${accounts.service}"`;
-  const scope = context.neededScope ?? wantedScope(request, context.pathPrefix);
+  const scope = context.neededScope
+    ? [...context.neededScope, ...sourceScope(request)]
+    : wantedScope(request, context.pathPrefix);
   const error = tokenError(request, context);
   const parameters = [
     ['realm', realm ?? `${originOf(request)}${tokenPath}`],
@@ -42,18 +44,24 @@ const repositoryPath =
  * known of it.
  */
 export function wantedScope(
-  { method = 'GET', url = '' }: Pick<IncomingMessage, 'method' | 'url'>,
+  request: Pick<IncomingMessage, 'method' | 'url'>,
   prefix: string | undefined,
 ): Scope {
-  const [path = '', query] = url.split('?', 2);
+  const { method = 'GET', url = '' } = request;
+  const [path = ''] = url.split('?', 1);
   if (path === '/v2/_catalog') return [{ type: 'registry', name: 'catalog', actions: ['*'] }];
   const [, name, uploads] = repositoryPath.exec(path) ?? [];
   if (name === undefined) return [];
   const full = prefix === undefined ? name : `${prefix}/${name}`;
   const own = repositoryScope(full, actionsOf(method, uploads !== undefined));
-  const from = new URLSearchParams(query).get('from');
-  if (method !== 'POST' || from === null || !fromShape.test(from)) return [own];
-  return [own, repositoryScope(from, ['pull'])];
+  return [own, ...sourceScope(request)];
+}
+
+/** What a mount needs besides: to read its source. */
+function sourceScope({ method, url = '' }: Pick<IncomingMessage, 'method' | 'url'>): Scope {
+  if (method !== 'POST') return [];
+  const from = new URLSearchParams(url.split('?', 2)[1]).get('from');
+  return from !== null && fromShape.test(from) ? [repositoryScope(from, ['pull'])] : [];
 }
 
 function repositoryScope(name: string, actions: readonly string[]): ScopeEntry {

@@ -28,8 +28,11 @@ export interface Guard {
    * @throws RegistryError UNAUTHORIZED, DENIED
    */
   admit(context: RequestContext, target: Target, action: Action): void;
-  /** Whether {@link admit} would let the request pass. */
-  permits(context: RequestContext, target: Target, action: Action): boolean;
+  /**
+   * Whether a request that was let pass may read another repository, too.
+   * @throws RegistryError UNAUTHORIZED: it may, with another token of the same account
+   */
+  permitsSource(context: RequestContext, source: Target): boolean;
   /**
    * Lets a request for names pass, of which it is then told those that are {@link visible}.
    * @throws RegistryError UNAUTHORIZED, DENIED
@@ -93,11 +96,12 @@ export class Doors {
    * The route of another repository that a request names, such as the source of a mount, where the
    * client may read it; undefined where it may not, and where the name leads nowhere. It is found by
    * its name alone: `ns` and the path's prefix are about the request's own repository.
+   * @throws RegistryError as {@link Guard.permitsSource}
    */
   readable(request: Request, context: RequestContext, name: string): Route | undefined {
     const route = this.#tryResolve({ name, host: request.headers.host });
     if (route === undefined || this.#guard === undefined) return route;
-    return this.#guard.permits(context, targetOf(name, route), 'pull') ? route : undefined;
+    return this.#guard.permitsSource(context, targetOf(name, route)) ? route : undefined;
   }
 
   /**

@@ -57,10 +57,7 @@ function verdict(work: () => void): string {
 
 function admit(caller: Caller, request: RouteRequest, action: Action): string {
   const target = targetOf(request.name, table.find(request));
-  const context = contextOf(caller);
-  const found = verdict(() => guard.admit(context, target, action));
-  expect(guard.permits(context, target, action)).toBe(found === 'ok');
-  return found;
+  return verdict(() => guard.admit(contextOf(caller), target, action));
 }
 
 describe('the guard', () => {
@@ -144,6 +141,29 @@ describe('the guard', () => {
     expect(context.neededScope && formatScope(context.neededScope)).toBe(scope);
   });
 
+  it.each<[Caller, string, boolean | string]>([
+    [root, 'local/b', true],
+    [alice, 'local/b', true],
+    [carol, 'local/b', false],
+    [anonymous, 'local/b', false],
+    [
+      withToken(alice, 'repository:local/app:pull,push', 'repository:local/b:pull'),
+      'local/b',
+      true,
+    ],
+    // Another token would do, and the client fetches it.
+    [withToken(alice, 'repository:local/app:pull,push'), 'local/b', 'UNAUTHORIZED'],
+    [withToken(carol, 'repository:local/app:pull,push'), 'local/b', false],
+    [withToken(alice, 'repository:local/app:pull,push'), 'corp.example/b', false],
+  ])('lets %j mount from %s: %j', (who, name, expected) => {
+    const source = targetOf(name, table.find({ name }));
+    let found: boolean | undefined;
+    const refusal = verdict(() => {
+      found = guard.permitsSource(contextOf(who), source);
+    });
+    expect(found ?? refusal).toBe(expected);
+  });
+
   it('tells an account what it may not do, in the words that it used', () => {
     const target = targetOf('local/app', table.find({ name: 'local/app' }));
     expect(() => guard.admit(contextOf(carol), target, 'push')).toThrow(
@@ -214,10 +234,11 @@ describe('the guard', () => {
   it('follows rules that take the place of others from the next request on', () => {
     const changing = new AccessGuard(table, new AccessRules(rules));
     const target = targetOf('local/app', table.find({ name: 'local/app' }));
-    expect(changing.permits(contextOf(alice), target, 'push')).toBe(true);
+    const push = (): string => verdict(() => changing.admit(contextOf(alice), target, 'push'));
+    expect(push()).toBe('ok');
     changing.replace(new AccessRules([]));
-    expect(changing.permits(contextOf(alice), target, 'push')).toBe(false);
+    expect(push()).toBe('DENIED');
     changing.replace(new AccessRules(rules));
-    expect(changing.permits(contextOf(alice), target, 'push')).toBe(true);
+    expect(push()).toBe('ok');
   });
 });

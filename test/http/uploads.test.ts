@@ -11,7 +11,7 @@ import { waitFor } from '../support/wait-for.ts';
 const openGuard: Guard = {
   admit() {},
   admitToCatalog() {},
-  permits: () => true,
+  permitsSource: () => true,
   visible: (_context, names) => [...names],
 };
 
@@ -346,7 +346,7 @@ describe('a mount that the caller may not see the source of', () => {
       {
         guard: {
           ...openGuard,
-          permits: (_context, { repository: name }) => name !== 'local/secret',
+          permitsSource: (_context, { repository: name }) => name !== 'local/secret',
         },
       },
     );
