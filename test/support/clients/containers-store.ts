@@ -27,7 +27,8 @@ export class ContainersStore implements AsyncDisposable {
 
   /** Throws the store away and begins an empty one. */
   async renew(): Promise<void> {
-    await rm(this.path(), { recursive: true, force: true });
+    // podman tidies up behind a container that has ended, and may still be at it.
+    await rm(this.path(), { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
     this.#stores += 1;
   }
 
