@@ -15,7 +15,10 @@ interface Mode {
 /** An account that may do everything. */
 export const keeper: Account = { username: 'keeper', password: 'krill and plankton' };
 
-const modes: readonly Mode[] = [{ name: 'open to everybody' }];
+const modes: readonly Mode[] = [
+  { name: 'open to everybody' },
+  { name: 'with accounts', account: keeper },
+];
 
 /** A Baleen that hosts `conformance/…`, for everybody, or for one account that may do everything. */
 export async function startRegistry(account?: Account): Promise<Baleen> {
