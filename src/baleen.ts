@@ -10,7 +10,7 @@ import { watchDescriptors } from './service/descriptor-watch.ts';
 import { createRemotes } from './service/create-remotes.ts';
 import { LiveUpstreams } from './service/live-upstreams.ts';
 import { Hosted } from './service/hosted.ts';
-import { tellingOfNews, tellingOfPulls } from './service/content-events.ts';
+import { createChangeObserver, tellingOfNews, tellingOfPulls } from './service/content-events.ts';
 import { imageSource, LiveHold } from './service/image-hold.ts';
 import { LiveNotifications } from './service/notifications.ts';
 import { Logging } from './service/logging.ts';
@@ -171,7 +171,10 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
     accounts: access?.accounts,
     guard: access?.guard,
     content,
-    changes: hosted.changes,
+    changes: {
+      ...hosted.changes,
+      observer: createChangeObserver(notifications.events, content.blobs),
+    },
     listRepositories: (only) => listRepositories({ table, cached: catalog, hosted }, only),
     observer: tellingOfPulls(createHttpObserver(metrics, logger, logging), notifications.events),
   };

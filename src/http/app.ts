@@ -46,8 +46,8 @@ export function createApp(options: AppOptions): Express {
   const manifests = app.route('/v2/*name/manifests/:reference');
   manifests.get(getManifest(doors, content.manifests, options.hold));
   if (changes !== undefined) {
-    manifests.put(putManifest(doors, changes.manifests));
-    manifests.delete(deleteManifest(doors, changes.manifests));
+    manifests.put(putManifest(doors, changes));
+    manifests.delete(deleteManifest(doors, changes));
   }
   manifests.all(onlyFor('GET, HEAD, PUT, DELETE'));
   app.get('/v2/*name/blobs/:digest', getBlob(doors, content.blobs));

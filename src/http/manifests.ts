@@ -4,6 +4,7 @@ import { maxManifestSize } from '../oci/manifest.ts';
 import { isTag, parseReference, type Tag } from '../oci/reference.ts';
 import type { Route } from '../registry/resolve-route.ts';
 import type { StoredManifest } from '../registry/manifest-cache.ts';
+import { announce } from './announce.ts';
 import type { Changes, Content } from './content.ts';
 import { endTogether } from './end-together.ts';
 import { commonHeaders, isNotModified } from './headers.ts';
@@ -69,8 +70,9 @@ const maxTags = 100;
  * `PUT /v2/<name>/manifests/<reference>`, by its digest also with `?tag=<tag>&tag=…` (distribution
  * specification, "Pushing Manifests").
  */
-export function putManifest(doors: Doors, manifests: Changes['manifests']): RequestHandler {
-  return handleHosted(doors, 'push', async ({ request, response, context, route }) => {
+export function putManifest(doors: Doors, { manifests, observer }: Changes): RequestHandler {
+  return handleHosted(doors, 'push', async (call) => {
+    const { request, response, context, route } = call;
     context.reference = parameterOf(request, 'reference');
     const reference = parseReference(context.reference);
     const tags = isTag(reference) ? [] : tagsOf(request);
@@ -78,7 +80,14 @@ export function putManifest(doors: Doors, manifests: Changes['manifests']): Requ
     context.received = bytes.length;
     const contentType = request.headers['content-type'];
     const pushed = await manifests.put(route, { reference, tags, contentType, bytes });
-    const { digest, subject } = pushed;
+    const { digest, mediaType, subject } = pushed;
+    const named = isTag(reference) ? [reference] : tags;
+    const change = { action: 'push', kind: 'manifest', digest, mediaType, bytes } as const;
+    await Promise.all(
+      (named.length === 0 ? [undefined] : named).map((tag) =>
+        announce(observer, call, { ...change, tag }),
+      ),
+    );
     response.writeHead(201, {
       ...commonHeaders(request, context),
       Location: `/v2/${route.repository}/manifests/${digest}`,
@@ -92,12 +101,18 @@ export function putManifest(doors: Doors, manifests: Changes['manifests']): Requ
 }
 
 /** `DELETE /v2/<name>/manifests/<reference>` (distribution specification, "Content Management"). */
-export function deleteManifest(doors: Doors, manifests: Changes['manifests']): RequestHandler {
-  return handleHosted(doors, 'delete', async ({ request, response, context, route }) => {
+export function deleteManifest(doors: Doors, { manifests, observer }: Changes): RequestHandler {
+  return handleHosted(doors, 'delete', async (call) => {
+    const { request, response, context, route } = call;
     context.reference = parameterOf(request, 'reference');
     // Where deletes are off.
     context.allow = 'GET, HEAD, PUT';
-    await manifests.delete(route, parseReference(context.reference));
+    const reference = parseReference(context.reference);
+    await manifests.delete(route, reference);
+    const named = isTag(reference)
+      ? { digest: undefined, tag: reference }
+      : { digest: reference, tag: undefined };
+    await announce(observer, call, { action: 'delete', kind: 'manifest', ...named });
     response.writeHead(202, { ...commonHeaders(request, context), 'Content-Length': 0 });
     response.end();
   });

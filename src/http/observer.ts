@@ -29,8 +29,6 @@ export interface ContentChange extends RequestFacts {
   readonly digest: Digest | undefined;
   readonly tag?: Tag | undefined;
   readonly mediaType?: string | undefined;
-  /** Bytes of the content. */
-  readonly size?: number | undefined;
   /** A manifest itself. */
   readonly bytes?: Buffer | undefined;
   /** Where a blob was mounted from. */

@@ -5,9 +5,11 @@ import type { ByteRange } from '../oci/byte-range.ts';
 import { digestAlgorithms, parseDigest, splitDigest } from '../oci/digest.ts';
 import type { Digest, DigestAlgorithm } from '../oci/digest.ts';
 import { isRegistryError, RegistryError } from '../oci/errors.ts';
+import { announce } from './announce.ts';
 import { setAwaitingContent } from './awaiting-content.ts';
 import { commonHeaders } from './headers.ts';
 import { handleHosted, type HostedCall } from './hosted-route.ts';
+import type { ChangeObserver } from './observer.ts';
 import { parameterOf, queryOf, type Doors } from './registry-request.ts';
 import { hasBody, welcomeBody } from './request-body.ts';
 
@@ -15,13 +17,15 @@ import { hasBody, welcomeBody } from './request-body.ts';
 export interface Push {
   readonly uploads: Uploads;
   readonly mount: Mount;
+  /** Left out where nobody wants to know. */
+  readonly observer?: ChangeObserver | undefined;
 }
 
 /**
  * `POST /v2/<name>/blobs/uploads/` (distribution specification, "Pushing blobs"): begins an upload;
  * with `digest` takes the whole blob at once; with `mount` and `from` mounts it.
  */
-export function postUpload(doors: Doors, { uploads, mount }: Push): RequestHandler {
+export function postUpload(doors: Doors, { uploads, mount, observer }: Push): RequestHandler {
   return handle(doors, async (call) => {
     const { request, context, route } = call;
     const wanted = queryOf(request, 'mount');
@@ -32,6 +36,8 @@ export function postUpload(doors: Doors, { uploads, mount }: Push): RequestHandl
       const from = queryOf(request, 'from');
       const source = from === undefined ? undefined : doors.readable(request, context, from);
       if (source !== undefined && (await mount.mount(route, mounted, source))) {
+        const change = { action: 'mount', kind: 'blob', digest: mounted, from: source } as const;
+        await announce(observer, call, change);
         created(call, mounted);
         return;
       }
@@ -49,7 +55,7 @@ export function postUpload(doors: Doors, { uploads, mount }: Push): RequestHandl
     let isStored = false;
     try {
       isStored = await uploads.finish(route, id, digest, bodyOf(call, undefined));
-      if (isStored) created(call, digest);
+      if (isStored) await pushed(observer, call, digest);
     } finally {
       // Nobody was told its id.
       if (!isStored) await uploads.cancel(route, id).catch(ignoreUnknown);
@@ -78,14 +84,15 @@ export function patchUpload(doors: Doors, { uploads }: Push): RequestHandler {
 }
 
 /** `PUT` of an upload with `digest`: ends it, with a last part where there is a body. */
-export function putUpload(doors: Doors, { uploads }: Push): RequestHandler {
+export function putUpload(doors: Doors, { uploads, observer }: Push): RequestHandler {
   return handle(doors, async (call) => {
     const { request, context, route } = call;
     const id = idOf(call);
     const digest = parseDigest(queryOf(request, 'digest') ?? '');
     const last = hasBody(request) ? bodyOf(call, rangeOf(request)) : undefined;
     context.reference = digest;
-    if (await placed(call, id, uploads.finish(route, id, digest, last))) created(call, digest);
+    const isStored = await placed(call, id, uploads.finish(route, id, digest, last));
+    if (isStored) await pushed(observer, call, digest);
   });
 }
 
@@ -170,6 +177,15 @@ function accepted(call: HostedCall, status: 202 | 204, id: string, offset: numbe
     ...(status === 202 && { 'Content-Length': 0 }),
   });
   response.end();
+}
+
+async function pushed(
+  observer: ChangeObserver | undefined,
+  call: HostedCall,
+  digest: Digest,
+): Promise<void> {
+  await announce(observer, call, { action: 'push', kind: 'blob', digest });
+  created(call, digest);
 }
 
 function created({ request, response, context, route }: HostedCall, digest: Digest): void {

@@ -2,7 +2,13 @@ import { anonymous } from '../access/caller.ts';
 import { contentUrl } from '../events/content-url.ts';
 import type { ContentEvent } from '../events/content-event.ts';
 import type { Notifications } from '../events/notifications.ts';
-import type { ChangeObserver, HttpObserver, RequestSummary } from '../http/observer.ts';
+import type { Content } from '../http/content.ts';
+import type {
+  ChangeObserver,
+  ContentChange,
+  HttpObserver,
+  RequestSummary,
+} from '../http/observer.ts';
 import type { RequestContext } from '../http/request-context.ts';
 import type { RequestFacts } from '../http/request-facts.ts';
 import { isDigest, type Digest } from '../oci/digest.ts';
@@ -81,10 +87,13 @@ function tellOfHold(
 }
 
 /** Tells of what clients push, mount and delete: it is on disk before they hear that it is done. */
-export function createChangeObserver(events: Teller): ChangeObserver {
+export function createChangeObserver(
+  events: Teller,
+  blobs: Content<Route>['blobs'],
+): ChangeObserver {
   return {
     async changed(change) {
-      const { action, kind, context, digest, mediaType, size, tag, bytes, from } = change;
+      const { action, kind, context, digest, mediaType, tag, bytes, from } = change;
       const repository = repositoryOf(change.route);
       if (!events.wants({ action, kind, repository })) return;
       await events.record({
@@ -95,13 +104,23 @@ export function createChangeObserver(events: Teller): ChangeObserver {
         repository,
         digest,
         mediaType: mediaType ?? (kind === 'blob' ? blobType : undefined),
-        size: size ?? bytes?.length,
+        size: bytes?.length ?? (await sizeOf(change, blobs)),
         tag,
         references: bytes && (() => referencesOf(bytes, mediaType)),
         fromRepository: from && repositoryOf(from),
       });
     },
   };
+}
+
+/** Of a blob that is there; nobody's push fails because it cannot be told. */
+async function sizeOf(
+  { action, kind, route, digest }: ContentChange,
+  blobs: Content<Route>['blobs'],
+): Promise<number | undefined> {
+  if (kind !== 'blob' || action === 'delete' || digest === undefined) return undefined;
+  const found = await blobs.stat(route, digest).catch(() => undefined);
+  return found?.size;
 }
 
 /** Tells of what is new here from an upstream, besides. */

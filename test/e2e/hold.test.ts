@@ -148,12 +148,17 @@ describe('an image that nobody has judged', () => {
   });
 
   it('goes out to the accounts that are excepted', async () => {
+    const receiver = resources.use(await WebhookReceiver.start());
     const folder = resources.use(tempDir('accounts'));
     const htpasswd = join(folder.path, 'htpasswd');
     await writeFile(htpasswd, `scanner:${hashSync('a', 4)}\nalice:${hashSync('b', 4)}\n`);
     baleen = resources.use(
       await Baleen.prepare(
-        settings({ auth: { htpasswd }, hold: { ...hold, except: { accounts: ['scanner'] } } }),
+        settings({
+          auth: { htpasswd },
+          hold: { ...hold, except: { accounts: ['scanner'] } },
+          notifications: { endpoints: { log: { url: receiver.url, events: ['pull'] } } },
+        }),
       ),
     );
     await baleen.spawn();
@@ -168,6 +173,8 @@ describe('an image that nobody has judged', () => {
     expect((await as('scanner:a')).digest).toBe(digest);
     expect(errorOf(await as('alice:b')).message).toBe('wait until it is scanned');
     expect((await as('mallory:c')).status).toBe(401);
+    await waitFor('the pull', () => receiver.events.length === 1);
+    expect(receiver.events[0]?.actor).toEqual({ name: 'scanner' });
     // The scanner's door is none to what accounts keep closed.
     expect((await get(`${baleen.operationsUrl}${pathOf('v1')}`)).status).toBe(401);
   });

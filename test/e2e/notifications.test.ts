@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Baleen, type Settings } from '../support/baleen.ts';
 import { get } from '../support/http-get.ts';
 import { indexOf, seededImage, type Image } from '../support/images.ts';
+import { push } from '../support/push.ts';
 import { testResources } from '../support/resources.ts';
 import { ScriptedUpstream } from '../support/scripted-upstream.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -173,5 +174,112 @@ describe('notifications of what is pulled through', () => {
     await waitFor('the event', () => other.events.length === 1);
     const broken = { endpoints: { scanner: { url: other.url, ca: baleen.configFile } } };
     expect(await baleen.reload({ notifications: broken })).toBe(false);
+  });
+});
+
+describe('notifications of what is pushed', () => {
+  const hosted = { hosted: { repositories: ['local/**'] } };
+  const [config, layer] = image.blobs;
+
+  const send = async (
+    method: string,
+    to: string,
+    body?: Buffer,
+    mediaType = '',
+  ): Promise<Response> => {
+    const headers = { 'content-type': mediaType };
+    const response = await fetch(`${baleen.url}${to}`, {
+      method,
+      ...(body && { headers, body: new Uint8Array(body) }),
+    });
+    expect([to, response.ok]).toEqual([to, true]);
+    return response;
+  };
+  const put = async (reference: string): Promise<Response> =>
+    send(
+      'PUT',
+      `/v2/local/whale/manifests/${reference}`,
+      image.manifest.bytes,
+      image.manifest.mediaType,
+    );
+
+  it('tell of pushes, mounts and deletes, with who did it and where it is', async () => {
+    baleen = resources.use(await Baleen.start(settings({ blobs: true }, hosted)));
+    await push({ url: baleen.url }, 'local/whale', 'v1', image);
+    await send('POST', `/v2/local/krill/blobs/uploads/?mount=${layer!.digest}&from=local/whale`);
+    await put(`${image.manifest.digest}?tag=v2&tag=v3`);
+    await send('DELETE', '/v2/local/whale/manifests/v1');
+    await send('DELETE', `/v2/local/whale/manifests/${image.manifest.digest}`);
+    await waitFor('all events', () => receiver.events.length === 8);
+    const told = receiver.events.map(({ action, target }) => ({ action, ...target }));
+    const blob = {
+      mediaType: 'application/octet-stream',
+      action: 'push',
+      repository: 'local/whale',
+    };
+    expect(new Set(told.slice(0, 2))).toEqual(
+      new Set(
+        [config!, layer!].map(({ digest, bytes }) =>
+          expect.objectContaining({
+            ...blob,
+            digest,
+            size: bytes.length,
+            url: `${baleen.url}/v2/local/whale/blobs/${digest}`,
+          }),
+        ),
+      ),
+    );
+    const { digest, mediaType, bytes } = image.manifest;
+    const manifest = {
+      action: 'push',
+      mediaType,
+      digest,
+      size: bytes.length,
+      repository: 'local/whale',
+      url: `${baleen.url}/v2/local/whale/manifests/${digest}`,
+      references: image.blobs.map((each) => expect.objectContaining({ digest: each.digest })),
+    };
+    expect(told.slice(2)).toMatchObject([
+      { ...manifest, tag: 'v1' },
+      {
+        action: 'mount',
+        digest: layer!.digest,
+        size: layer!.bytes.length,
+        repository: 'local/krill',
+        fromRepository: 'local/whale',
+      },
+      { ...manifest, tag: 'v2' },
+      { ...manifest, tag: 'v3' },
+      { action: 'delete', repository: 'local/whale', tag: 'v1' },
+      { action: 'delete', repository: 'local/whale', digest },
+    ]);
+    expect(told[6]).not.toHaveProperty('digest');
+    expect(receiver.events[2]?.request).toMatchObject({ method: 'PUT', host: baleen.host });
+  });
+
+  it('lose no acknowledged push to SIGKILL', async () => {
+    baleen = resources.use(await Baleen.start(settings({ events: ['push'] }, hosted)));
+    await receiver.stop();
+    await push({ url: baleen.url }, 'local/whale', 'first', image);
+    const acknowledged = ['first'];
+    for (let round = 0; round < 3; round += 1) {
+      // Some are on their way when it dies.
+      const pushes = Array.from({ length: 30 }, async (_, n) => {
+        const tag = `r${String(round)}-${String(n)}`;
+        await put(tag);
+        acknowledged.push(tag);
+        if (n === 7) await baleen.kill();
+      });
+      await Promise.allSettled(pushes);
+      await baleen.start();
+    }
+    expect(acknowledged.length).toBeGreaterThan(3);
+    await receiver.listen();
+    await waitFor('the queue to be empty', async () => {
+      const waiting = await baleen.metric('baleen_notifications_queued');
+      return waiting === 0 && receiver.events.length >= acknowledged.length;
+    });
+    const told = new Set(receiver.events.map(({ target }) => target.tag));
+    expect(acknowledged.filter((tag) => !told.has(tag))).toEqual([]);
   });
 });
