@@ -2,7 +2,7 @@ import express, { type Express, type Request, type RequestHandler } from 'expres
 import type { Route, RouteTable } from '../registry/resolve-route.ts';
 import type { Accounts } from './accounts.ts';
 import { getBase, getWelcome } from './base.ts';
-import { getBlob } from './blobs.ts';
+import { deleteBlob, getBlob } from './blobs.ts';
 import type { Changes, Content } from './content.ts';
 import { errorHandler, notFound, onlyFor } from './error-handler.ts';
 import { demandProof, identify } from './identify.ts';
@@ -50,7 +50,9 @@ export function createApp(options: AppOptions): Express {
     manifests.delete(deleteManifest(doors, changes));
   }
   manifests.all(onlyFor('GET, HEAD, PUT, DELETE'));
-  app.get('/v2/*name/blobs/:digest', getBlob(doors, content.blobs));
+  const blob = '/v2/*name/blobs/:digest';
+  app.get(blob, getBlob(doors, content.blobs));
+  if (changes !== undefined) app.delete(blob, deleteBlob(doors, changes.blobs));
   if (accounts !== undefined) app.get('/v2', demandProof);
   const pull = {
     '/v2': getBase,
@@ -65,6 +67,8 @@ export function createApp(options: AppOptions): Express {
     app.route(path).get(handler).all(onlyFor('GET, HEAD'));
   }
   if (changes !== undefined) addUploads(app, doors, changes);
+  // Not in front of a POST to `blobs/uploads`.
+  app.all(blob, onlyFor('GET, HEAD, DELETE'));
   if (accounts !== undefined) app.use(createTokenEndpoint(accounts));
   app.use(notFound);
   app.use(errorHandler(observer, accounts));
@@ -78,6 +82,7 @@ function addUploads(app: Express, doors: Doors, changes: Changes): void {
   app.patch(session, patchUpload(doors, changes));
   app.put(session, putUpload(doors, changes));
   app.delete(session, deleteUpload(doors, changes));
+  app.all(session, onlyFor('GET, HEAD, PATCH, PUT, DELETE'));
 }
 
 /** Gives each request its context, and reports it when its answer is out or its client gone. */

@@ -5,8 +5,9 @@ import { parseDigest, type Digest } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
 import type { Route } from '../registry/resolve-route.ts';
 import type { BlobReader } from '../store/blob-reader.ts';
-import type { Content } from './content.ts';
+import type { Changes, Content } from './content.ts';
 import { commonHeaders, isNotModified } from './headers.ts';
+import { handleHosted } from './hosted-route.ts';
 import { multipart } from './multipart.ts';
 import { parameterOf, type Doors } from './registry-request.ts';
 import type { ContextResponse, RequestContext } from './request-context.ts';
@@ -54,6 +55,18 @@ export function getBlob(doors: Doors, blobs: Content<Route>['blobs']): RequestHa
     blobs.contentFailed(route, digest, reader, failure);
     throw failure;
   };
+}
+
+/** `DELETE /v2/<name>/blobs/<digest>` (distribution specification, "Deleting Blobs"). */
+export function deleteBlob(doors: Doors, blobs: Changes['blobs']): RequestHandler {
+  return handleHosted(doors, 'delete', async ({ request, response, context, route }) => {
+    context.reference = parameterOf(request, 'digest');
+    // Where deletes are off.
+    context.allow = 'GET, HEAD';
+    await blobs.delete(route, parseDigest(context.reference));
+    response.writeHead(202, { ...commonHeaders(request, context), 'Content-Length': 0 });
+    response.end();
+  });
 }
 
 function planAnswer(request: Request, digest: Digest, reader: BlobReader): Plan {

@@ -1,3 +1,4 @@
+import type { BlobDeletion } from '../hosted/blob-deletion.ts';
 import type { ManifestDeletion } from '../hosted/manifest-deletion.ts';
 import type { ManifestPush } from '../hosted/manifest-push.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -25,6 +26,7 @@ export interface Content<R extends Route> {
 /** What can be changed in repositories that live here; the use cases say what each call fails with. */
 export interface Changes extends Push {
   readonly manifests: Pick<ManifestPush, 'put'> & Pick<ManifestDeletion, 'delete'>;
+  readonly blobs: Pick<BlobDeletion, 'delete'>;
 }
 
 /** Asks the one that a request's route leads to. A route to what is hosted is only found where something is. */

@@ -3,6 +3,7 @@ import type { KeyvCatalog } from '../catalog/keyv-catalog.ts';
 import type { Config } from '../config/config.ts';
 import { MemberFiles } from '../catalog/member-files.ts';
 import { BlobLeases } from '../hosted/blob-leases.ts';
+import { BlobDeletion } from '../hosted/blob-deletion.ts';
 import { HostedBlobs } from '../hosted/hosted-blobs.ts';
 import { HostedLocks } from '../hosted/hosted-locks.ts';
 import { HostedRules } from '../hosted/hosted-rules.ts';
@@ -136,7 +137,12 @@ export class Hosted implements Reloadable {
       ...manifests.content,
       blobs: new HostedBlobs({ catalog, store, health, leases }),
     };
-    this.changes = { ...changes, manifests: manifests.changes };
+    const { namers } = manifests;
+    this.changes = {
+      ...changes,
+      manifests: manifests.changes,
+      blobs: new BlobDeletion({ catalog, locks: this.#locks, namers, rules: this.#rules }),
+    };
   }
 
   /** @throws the file system's error where the directory cannot be used */

@@ -1,5 +1,6 @@
 import { MemberFiles } from '../../src/catalog/member-files.ts';
 import { createCatalog } from '../../src/catalog/create-catalog.ts';
+import { BlobDeletion } from '../../src/hosted/blob-deletion.ts';
 import { BlobLeases } from '../../src/hosted/blob-leases.ts';
 import { HostedBlobs } from '../../src/hosted/hosted-blobs.ts';
 import { HostedRules } from '../../src/hosted/hosted-rules.ts';
@@ -26,6 +27,7 @@ export interface HostedScaffoldOptions {
   /** What is pulled through, to be mounted from. */
   readonly cached?: Shelf;
   readonly maxBlobSize?: number;
+  readonly delete?: boolean;
   readonly maxUploads?: number;
   /** Milliseconds. */
   readonly ttl?: number;
@@ -73,13 +75,14 @@ export async function createHostedScaffold(data: string, options: HostedScaffold
   const shared = { catalog, leases, locks, observer };
   const hosted: Shelf = { layout, store, catalog };
   const lost: Digest[] = [];
+  const rules = new HostedRules({ delete: options.delete ?? true, rules: [] });
   const manifests = createHostedManifests({
     directory: layout.root,
     catalog,
     store,
     cache,
     locks,
-    rules: new HostedRules({ delete: true, rules: [] }),
+    rules,
     observer: { error() {}, up() {}, lost: (_route, _reference, digest) => void lost.push(digest) },
   });
   const content: Content<HostedRoute> = {
@@ -89,6 +92,7 @@ export async function createHostedScaffold(data: string, options: HostedScaffold
   return {
     content,
     manifests: manifests.changes,
+    blobs: new BlobDeletion({ catalog, locks, namers: manifests.namers, rules }),
     /** Manifests that were asked for and not found where they should be. */
     lost,
     layout,
