@@ -13,6 +13,7 @@ import { isDescriptor } from '../../src/oci/descriptor.ts';
 import { isDigest, parseDigest } from '../../src/oci/digest.ts';
 import { isRegistryError } from '../../src/oci/errors.ts';
 import { parseManifest } from '../../src/oci/manifest.ts';
+import { parsePushedManifest } from '../../src/oci/pushed-manifest.ts';
 import { parseReference } from '../../src/oci/reference.ts';
 import { parseRepositoryName } from '../../src/oci/repository-name.ts';
 import { parseChallenges } from '../../src/upstream/challenge.ts';
@@ -27,7 +28,7 @@ import { judgeRealm } from '../../src/upstream/realm.ts';
 import { nextHop } from '../../src/upstream/redirect.ts';
 import { parseRegistryUrl } from '../../src/upstream/registry-url.ts';
 import { parseTokenAnswer } from '../../src/upstream/token-answer.ts';
-import { seededImage, indexOf } from '../support/images.ts';
+import { artifactOf, indexOf, seededImage } from '../support/images.ts';
 import { Random } from '../support/random.ts';
 import { mutantOf } from './mutant.ts';
 
@@ -39,6 +40,7 @@ const inputs = Number(process.env['FUZZ_INPUTS'] ?? 4_000);
 const image = seededImage([10, 20], 1);
 const manifest = image.manifest.bytes.toString();
 const index = indexOf({ amd64: image, arm64: image }).manifest.bytes.toString();
+const artifact = artifactOf(image.manifest, 'a/b', 'x').manifest.bytes.toString();
 const digest = image.manifest.digest;
 const hub = new URL('https://registry.example/v2/x/tags/list');
 const now = Date.parse('2026-11-21T10:00:00Z');
@@ -109,6 +111,14 @@ const subjects: Readonly<Record<string, Subject>> = {
     holds: (text) => {
       const { manifests, blobs } = parseManifest(Buffer.from(text), undefined);
       return [...manifests, ...blobs].every(isDescriptor);
+    },
+    refuses: code('MANIFEST_INVALID'),
+  },
+  'a pushed manifest': {
+    samples: [manifest, index, artifact],
+    holds: (text) => {
+      const { manifests, blobs, subject } = parsePushedManifest(Buffer.from(text), '');
+      return [...manifests, ...blobs, ...(subject ? [subject] : [])].every(isDescriptor);
     },
     refuses: code('MANIFEST_INVALID'),
   },

@@ -2,7 +2,8 @@ import { posix } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { digestOf, isDigest, parseDigest } from '../../src/oci/digest.ts';
-import { cutPage, parsePageSize } from '../../src/oci/page.ts';
+import type { Descriptor } from '../../src/oci/descriptor.ts';
+import { cutIndex, cutPage, parsePageSize } from '../../src/oci/page.ts';
 import { isTag, parseReference, referrersTag } from '../../src/oci/reference.ts';
 import { parseRepositoryName } from '../../src/oci/repository-name.ts';
 
@@ -116,6 +117,35 @@ describe('a page', () => {
           last = page.next;
         }
         expect(seen).toEqual(sorted);
+      }),
+    );
+  });
+
+  it('of an index has as many descriptors as fit, one at least, and all make up the index', () => {
+    const descriptor = fc
+      .tuple(fc.integer({ min: 0, max: 9_999 }), fc.integer({ min: 0, max: 300 }))
+      .map(([nr, length]) => ({
+        mediaType: 'a/b',
+        digest: digestOf(Buffer.from(String(nr))),
+        size: nr,
+        annotations: { text: 'é'.repeat(length) },
+      }));
+    const index = fc.uniqueArray(descriptor, { selector: ({ digest }) => digest });
+    fc.assert(
+      fc.property(index, fc.integer({ min: 1, max: 2_000 }), (descriptors, limit) => {
+        const seen: Descriptor[] = [];
+        let pages = 0;
+        for (let last: string | undefined; ; pages += 1) {
+          const { items, next } = cutIndex(descriptors, limit, last);
+          const bytes = Buffer.byteLength(items.map((each) => `${JSON.stringify(each)},`).join(''));
+          expect(bytes <= limit || items.length === 1).toBe(true);
+          seen.push(...items);
+          if (next === undefined) break;
+          last = next;
+        }
+        const sorted = descriptors.toSorted((a, b) => (a.digest < b.digest ? -1 : 1));
+        // In the order in which they came, where there is one page.
+        expect(seen).toEqual(pages === 0 ? descriptors : sorted);
       }),
     );
   });
