@@ -1,4 +1,7 @@
 import type { Command } from 'commander';
+import { ConfigError } from '../config/config-error.ts';
+import type { Config } from '../config/config.ts';
+import { CertificateError, readCertificate } from '../service/certificate.ts';
 import type { CommandContext } from './context.ts';
 import { configFor } from './options.ts';
 
@@ -8,8 +11,19 @@ export function addConfigCheck(parent: Command, context: CommandContext): void {
     .command('check')
     .description('say whether the configuration can be used, and list everything that is wrong')
     .action((_options: unknown, command: Command) => {
-      const { upstreams } = configFor(command, context);
-      const count = Object.keys(upstreams).length;
+      const config = configFor(command, context);
+      checkCertificate(config);
+      const count = Object.keys(config.upstreams).length;
       context.stdout(`The configuration is good: ${count} upstream${count === 1 ? '' : 's'}.\n`);
     });
+}
+
+/** What is in the files, which the configuration alone does not tell. */
+function checkCertificate({ server }: Config): void {
+  try {
+    if (server.tls !== undefined) readCertificate(server.tls);
+  } catch (error) {
+    if (!(error instanceof CertificateError)) throw error;
+    throw new ConfigError([{ path: ['server', 'tls'], message: error.message }]);
+  }
 }

@@ -108,6 +108,14 @@ describe('the command line', () => {
     expect([status, stdout, served]).toEqual([0, 'The configuration is good: 1 upstream.\n', []]);
   });
 
+  it('looks into the files of a certificate, too, when it checks', async () => {
+    const file = join(folder, 'tls.yaml');
+    writeFileSync(file, `server: { tls: { cert: ${good}, key: ${good} } }\n`);
+    const { status, stderr } = await run(['config', 'check', '--config', file]);
+    expect(status).toBe(2);
+    expect(stderr).toContain(`server.tls: ${good} holds no certificate`);
+  });
+
   it('prints what is in effect, without secrets, and can read it again', async () => {
     const { status, stdout } = await run(['config', 'print', '--config', good, '--listen', ':9']);
     expect(status).toBe(0);
