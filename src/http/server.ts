@@ -24,7 +24,7 @@ export interface ServerOptions {
   readonly port: number;
   /** Plain HTTP where absent. */
   readonly tls?: TlsOptions | undefined;
-  /** For a request's head to arrive whole. */
+  /** For a request's head to arrive whole, and for the TLS handshake before it. */
   readonly headersTimeout: number;
   /** For an idle connection. */
   readonly keepAliveTimeout: number;
@@ -83,7 +83,7 @@ export class HttpServer {
     const server =
       tls === undefined
         ? createServer(settings, listener)
-        : createTlsServer({ ...settings, ...tlsServerOptions(tls) }, listener);
+        : createTlsServer({ ...settings, ...tlsServerOptions(tls, headersTimeout) }, listener);
     server.timeout = stallTimeout;
     server.on('timeout', (socket) => {
       if (isAwaitingContent(socket)) socket.setTimeout(stallTimeout);
@@ -104,6 +104,8 @@ export class HttpServer {
       if (open.has(socket)) socket.destroy();
       else refuse(error, socket);
     });
+    // Without a handshake there is nobody to answer to, and nothing else would close it.
+    server.on('tlsClientError', (_error: Error, socket: Duplex) => socket.destroy());
     server.listen({ port, backlog, ...(host !== undefined && { host }) });
     await once(server, 'listening');
     // A failing accept (no memory, no descriptor) costs that connection, not the process.

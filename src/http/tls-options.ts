@@ -1,4 +1,4 @@
-import type { SecureContextOptions, SecureVersion } from 'node:tls';
+import type { SecureContextOptions, SecureVersion, TlsOptions as NodeTlsOptions } from 'node:tls';
 
 /** What a server shows and asks of its clients; all PEM. */
 export interface TlsOptions {
@@ -17,8 +17,11 @@ export function secureContextOf({ cert, key, ca, minVersion }: TlsOptions): Secu
   return { cert, key, minVersion, ...(ca !== undefined && { ca }) };
 }
 
-/** What a server is made with. Clients are offered HTTP/1.1 alone, which is Node's own default. */
-export function tlsServerOptions(tls: TlsOptions): SecureContextOptions {
+/**
+ * What a server is made with. Clients are offered HTTP/1.1 alone, which is Node's own default.
+ * @param handshakeTimeout milliseconds
+ */
+export function tlsServerOptions(tls: TlsOptions, handshakeTimeout: number): NodeTlsOptions {
   const asksClients = { requestCert: true, rejectUnauthorized: tls.letsStrangersIn !== true };
-  return { ...secureContextOf(tls), ...(tls.ca !== undefined && asksClients) };
+  return { ...secureContextOf(tls), handshakeTimeout, ...(tls.ca !== undefined && asksClients) };
 }

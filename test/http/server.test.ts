@@ -77,6 +77,23 @@ describe('a certificate that is renewed', () => {
   });
 });
 
+it.each([
+  ['that says nothing', ''],
+  ['that stops in the middle of it', '\x16\x03\x01'],
+  ['that speaks plain HTTP', 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'],
+])('a client of TLS %s is closed', async (_what, text) => {
+  const cert = Buffer.from(testCertificate);
+  const server = await listen(() => undefined, {
+    tls: { cert, key: Buffer.from(testKey), ca: undefined, minVersion: 'TLSv1.2' },
+    stallTimeout: 60_000,
+  });
+  const socket = openSocket(server.port);
+  resources.defer(() => void socket.destroy());
+  const closed = new Promise((resolve) => socket.once('close', resolve));
+  socket.write(text, 'latin1');
+  await closed;
+});
+
 describe('an answer under way', () => {
   const head = 'GET / HTTP/1.1\r\nHost: x\r\n';
   const half = 'half of it';
