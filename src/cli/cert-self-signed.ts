@@ -1,4 +1,4 @@
-import { access } from 'node:fs/promises';
+import { access, chmod, chown, stat } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -54,7 +54,9 @@ export function addCertSelfSigned(cert: Command, context: CommandContext): void 
       ];
       if (options.force !== true) await refuseExisting(files.map(({ path }) => path));
       try {
+        const owners = await Promise.all(files.map(({ path }) => ownerOf(path)));
         await writeFilesAtomic(files, { tmpDir: directory });
+        await Promise.all(owners.map((restore) => restore()));
       } catch (error) {
         throw new CommandFailure((error as Error).message, { cause: error });
       }
@@ -75,6 +77,20 @@ async function refuseExisting(paths: readonly string[]): Promise<void> {
         `${path} is there already; --force replaces it, --out puts it elsewhere`,
       );
     }
+  }
+}
+
+/** Gives what makes another file in this place as readable as the one that is there now, where one is. */
+async function ownerOf(path: string): Promise<() => Promise<void>> {
+  try {
+    const { uid, gid, mode } = await stat(path);
+    return async () => {
+      if (process.getuid?.() === 0) await chown(path, uid, gid);
+      await chmod(path, mode & 0o777);
+    };
+  } catch (error) {
+    if (isMissing(error)) return () => Promise.resolve();
+    throw error;
   }
 }
 

@@ -128,12 +128,15 @@ function isoDate(time: number): string {
   return new Date(time).toISOString();
 }
 
-/** Another text whenever one of the files is another, or was written; links are followed. */
+/**
+ * Another text whenever one of the files is another, was written, or belongs to others; links are
+ * followed.
+ */
 async function stampOf(paths: readonly string[]): Promise<string> {
   const stamps = paths.map(async (path) => {
     try {
-      const { ino, size, mtimeNs } = await stat(path, { bigint: true });
-      return `${path} ${ino}:${size}:${mtimeNs}`;
+      const { ino, size, ctimeNs } = await stat(path, { bigint: true });
+      return `${path} ${ino}:${size}:${ctimeNs}`;
     } catch {
       return `${path} -`;
     }

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from '@jest/globals';
@@ -98,6 +98,13 @@ describe('baleen cert self-signed', () => {
       expect((await stat(join(out, 'tls.key'))).mode & 0o777).toBe(0o600);
     },
   );
+
+  it('leaves a key to those who could read the one before', async () => {
+    await run();
+    await chmod(join(out, 'tls.key'), 0o640);
+    await run('--force');
+    expect((await stat(join(out, 'tls.key'))).mode & 0o777).toBe(0o640);
+  });
 
   it.each([
     ['--host', 'reg.example:5000'],

@@ -1,4 +1,4 @@
-import { rename, symlink, writeFile, mkdir } from 'node:fs/promises';
+import { chmod, mkdir, rename, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { issueCertificate } from '../../src/lib/issue-certificate.ts';
@@ -127,6 +127,13 @@ describe('a certificate that is watched', () => {
     expect(reloads.at(-1)).toBe(true);
     expect(heard('error')).toHaveLength(1);
     expect(reads).toBeGreaterThan(before);
+  });
+
+  it('is read again when it is only its permissions that change', async () => {
+    watch();
+    const before = await waitFor('the first look', () => reads);
+    await chmod(join(folder, 'tls.key'), 0o640);
+    await waitFor('another look', () => reads > before);
   });
 
   it('that expires is told of once a day, and no more once there is another', async () => {
