@@ -5,6 +5,7 @@ import type { HostedRoute } from '../registry/resolve-route.ts';
 import type { HostedLocks } from './hosted-locks.ts';
 import type { HostedRules } from './hosted-rules.ts';
 import type { Namers } from './namers.ts';
+import { pruneIfEmpty } from './prune.ts';
 
 export interface BlobDeletionOptions {
   readonly catalog: Catalog;
@@ -43,6 +44,7 @@ export class BlobDeletion {
         );
       }
       await catalog.unlink(key, 'blobs', [digest]);
+      await pruneIfEmpty(catalog, key);
     });
   }
 }

@@ -7,6 +7,7 @@ import type { Tag } from '../oci/reference.ts';
 import type { QualifiedName } from '../oci/repository-name.ts';
 import type { ManifestCache, StoredManifest } from '../registry/manifest-cache.ts';
 import type { HostedLocks } from './hosted-locks.ts';
+import { pruneIfEmpty } from './prune.ts';
 import type { Removal } from './repository-collector.ts';
 import { indexOf, merged, type ReferrersIndexes } from './referrers-indexes.ts';
 
@@ -70,7 +71,7 @@ export class ManifestShelf implements Removal {
       await this.#renewPushedIndex(repository, subject, digest);
     }
     await catalog.unlink(repository, 'manifests', [digest]);
-    await this.#prune(repository);
+    await pruneIfEmpty(catalog, repository);
   }
 
   /** What the manifest refers to; undefined also where it was lost. */
@@ -140,14 +141,6 @@ export class ManifestShelf implements Removal {
     }
     const named = await this.tagsByDigest(repository);
     if (!named.has(before)) await catalog.unlink(repository, 'manifests', [before]);
-  }
-
-  async #prune(repository: QualifiedName): Promise<void> {
-    const { catalog } = this.#options;
-    for (const kind of ['manifests', 'blobs'] as const) {
-      if ((await catalog.members(repository, kind)).length > 0) return;
-    }
-    await catalog.prune(repository);
   }
 }
 

@@ -413,14 +413,17 @@ describe('a manifest that is deleted', () => {
     expect((await app.ask('DELETE', path)).status).toBe(404);
   });
 
-  it('takes its repository off the list where it was the last, with its blobs gone', async () => {
+  it('leaves no repository on the list once the last blob is deleted, too', async () => {
     const name = fresh();
     const image = imageOf({ last: true }, []);
     await app.placeParts(name, image);
     await app.put(name, 'v1', image.manifest);
     expect((await app.get('/v2/_catalog')).body.toString()).toContain(`"${name}"`);
-    for (const { digest } of image.blobs) await rm(app.recordOf(name, '_blobs', digest));
     await app.ask('DELETE', `/v2/${name}/manifests/${image.manifest.digest}`);
+    expect((await app.get('/v2/_catalog')).body.toString()).toContain(`"${name}"`);
+    for (const { digest } of image.blobs) {
+      expect((await app.ask('DELETE', `/v2/${name}/blobs/${digest}`)).status).toBe(202);
+    }
     expect((await app.get('/v2/_catalog')).body.toString()).not.toContain(`"${name}"`);
     const tags = await app.get(`/v2/${name}/tags/list`);
     expect([tags.status, codeOf(tags)]).toEqual([404, 'NAME_UNKNOWN']);
