@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { Agent, request, type Dispatcher } from 'undici';
 import type { Config } from '../config/config.ts';
 import { formatListen, isWildcard } from '../config/listen.ts';
@@ -66,16 +67,13 @@ export class OperationsClient implements AsyncDisposable {
   /** Has something done, and gives what it tells meanwhile, and at the end. */
   async *stream(name: string, parameters: object = {}): AsyncGenerator<unknown, void, undefined> {
     const { body } = await this.#request('POST', name, parameters);
-    const lines = createInterface({ input: body })[Symbol.asyncIterator]();
-    for (;;) {
-      const { done, value: line } = await lines.next().catch(goneAway);
-      if (done === true) return;
-      const document = safeParse(line);
-      // What was cut off is no JSON.
-      if (document === undefined) goneAway(undefined);
-      throwIfError(document);
-      yield document;
-    }
+    yield* documentsOf(body);
+  }
+
+  /** Asks for a list, of which each document comes by itself. */
+  async *list(name: string): AsyncGenerator<unknown, void, undefined> {
+    const { body } = await this.#request('GET', name);
+    yield* documentsOf(body);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -98,6 +96,20 @@ export class OperationsClient implements AsyncDisposable {
     const text = await answer.body.text().catch(goneAway);
     throwIfError(safeParse(text));
     throw new CommandFailure(`the running Baleen answered ${answer.statusCode}: ${text}`);
+  }
+}
+
+/** One document a line. */
+async function* documentsOf(body: Readable): AsyncGenerator<unknown, void, undefined> {
+  const lines = createInterface({ input: body })[Symbol.asyncIterator]();
+  for (;;) {
+    const { done, value: line } = await lines.next().catch(goneAway);
+    if (done === true) return;
+    const document = safeParse(line);
+    // What was cut off is no JSON.
+    if (document === undefined) goneAway(undefined);
+    throwIfError(document);
+    yield document;
   }
 }
 

@@ -14,6 +14,7 @@ import { addServeCommand } from './serve-command.ts';
 import { addVerifyCommand } from './verify-command.ts';
 import { addStatsCommand } from './stats-command.ts';
 import { addUserCommands } from './user-commands.ts';
+import { addVerdictCommands } from './verdict-command.ts';
 
 /** The whole command line; it writes and exits only through the context and by throwing. */
 export function createProgram(context: CommandContext): Command {
@@ -35,6 +36,7 @@ export function createProgram(context: CommandContext): Command {
   addGcCommand(program, context);
   addPinCommands(program, context);
   addUserCommands(program, context);
+  addVerdictCommands(program, context);
   const catalog = program.command('catalog').description('look after what is known of tags');
   addCatalogRebuild(catalog, context);
   const cert = program.command('cert').description('make a certificate for TLS');

@@ -41,16 +41,18 @@ export class ManifestFetcher {
 
   /**
    * Fetches a manifest; a tag is recorded with it.
+   * @param tag what it was asked for by, where it is fetched by the digest of a tag
    * @throws RegistryError as the upstream's fetchManifest, or UPSTREAM_INVALID for what is no
    *   manifest or has another digest
    */
   async fetch(
     route: ProxiedRoute,
     reference: Reference,
+    tag?: Tag,
   ): Promise<FetchResult & { joined: boolean }> {
     const key = `${route.key}@${reference}`;
     const joined = this.#running.has(key);
-    const result = await this.#running.run(key, () => this.#fetch(route, reference));
+    const result = await this.#running.run(key, () => this.#fetch(route, reference, tag));
     return { ...result, joined };
   }
 
@@ -76,7 +78,11 @@ export class ManifestFetcher {
     await this.#keep(route, tag, () => this.#options.catalog.deleteTag(route.key, tag));
   }
 
-  async #fetch(route: ProxiedRoute, reference: Reference): Promise<FetchResult> {
+  async #fetch(
+    route: ProxiedRoute,
+    reference: Reference,
+    tag: Tag | undefined,
+  ): Promise<FetchResult> {
     const { upstream } = route.remote;
     const { signal } = this.#options;
     const fetched = await upstream.fetchManifest(route.repository, reference, signal);
@@ -103,7 +109,7 @@ export class ManifestFetcher {
     if (!isDigestReference(reference)) {
       await this.putTag(route, reference, { digest, mediaType, size: fetched.bytes.length });
     }
-    if (stored && isNew) this.#options.observer.cached(route, reference, manifest);
+    if (stored && isNew) this.#options.observer.cached(route, tag ?? reference, manifest);
     return { manifest, stored };
   }
 

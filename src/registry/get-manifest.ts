@@ -190,7 +190,7 @@ export class ManifestService {
     const { fetcher } = this.#options;
     if (digest === undefined) return fetcher.fetch(route, tag);
     try {
-      return await fetcher.fetch(route, digest);
+      return await fetcher.fetch(route, digest, tag);
     } catch (error) {
       if (!isRegistryError(error, 'MANIFEST_UNKNOWN', 'NAME_UNKNOWN')) throw error;
       return fetcher.fetch(route, tag);

@@ -1,11 +1,12 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { hashSync } from 'bcryptjs';
+import type { Digest } from '../../src/oci/digest.ts';
 import { Baleen, type Settings } from '../support/baleen.ts';
 import { get, type Got } from '../support/http-get.ts';
-import { artifactOf, indexOf, seededImage } from '../support/images.ts';
-import { testResources } from '../support/resources.ts';
+import { artifactOf, indexOf, seededImage, type Image } from '../support/images.ts';
+import { suiteResources, testResources } from '../support/resources.ts';
 import { ScriptedUpstream } from '../support/scripted-upstream.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -14,16 +15,34 @@ import { WebhookReceiver } from '../support/webhook-receiver.ts';
 jest.setTimeout(60_000);
 
 const resources = testResources();
-const image = seededImage([40_000], 81);
-const arm = seededImage([30_000], 82);
-const index = indexOf({ amd64: image, arm64: arm });
-const { digest } = image.manifest;
+const suite = suiteResources();
 
 let upstream: ScriptedUpstream;
 let baleen: Baleen;
 
-beforeEach(async () => {
-  upstream = resources.use(await ScriptedUpstream.start());
+/** What a test holds back and judges; unlike that of any other test, since verdicts are about digests. */
+let image: Image;
+let arm: Image;
+let index: Image;
+let digest: Digest;
+let seed = 800;
+
+const hold = { repositories: ['reef.example/blue/**'], message: 'wait until it is scanned' };
+
+function settings(more: Settings = {}): Settings {
+  return { upstreams: { 'reef.example': { url: upstream.url, tag_ttl: '0s' } }, hold, ...more };
+}
+
+beforeAll(async () => {
+  upstream = suite.use(await ScriptedUpstream.start());
+  baleen = suite.use(await Baleen.start(settings()));
+});
+
+beforeEach(() => {
+  image = seededImage([40_000], ++seed);
+  arm = seededImage([30_000], ++seed);
+  index = indexOf({ amd64: image, arm64: arm });
+  ({ digest } = image.manifest);
   for (const name of ['blue/whale', 'open/krill']) {
     upstream.add(name, 'v1', image);
     upstream.add(name, 'multi', index);
@@ -31,14 +50,12 @@ beforeEach(async () => {
   upstream.add('blue/whale', 'signature', artifactOf(image.manifest, 'text/signature', 'mine'));
 });
 
-const hold = { repositories: ['reef.example/blue/**'], message: 'wait until it is scanned' };
-
-function settings(more: Settings = {}): Settings {
-  return { upstreams: { 'reef.example': { url: upstream.url, tag_ttl: '1h' } }, hold, ...more };
-}
-
-async function start(more: Settings = {}): Promise<void> {
-  baleen = resources.use(await Baleen.start(settings(more)));
+/** Has the running Baleen follow other settings for the rest of a test. */
+async function follow(more: Settings): Promise<void> {
+  expect(await baleen.reload(more)).toBe(true);
+  resources.defer(async () => {
+    await baleen.reload(settings({ notifications: {} }));
+  });
 }
 
 const pathOf = (reference: string, repository = 'blue/whale'): string =>
@@ -70,7 +87,7 @@ const errorOf = ({ text }: Got): { code: string; message: string; detail: unknow
 
 describe('an image that nobody has judged', () => {
   it('is held back, by tag and by digest, with the reason, and only where that is configured', async () => {
-    await start();
+    const before = await baleen.metric('baleen_held_pulls_total', 'unknown');
     for (const reference of ['v1', digest, 'v1']) {
       const got = await pull(reference);
       expect(got.status).toBe(403);
@@ -81,14 +98,13 @@ describe('an image that nobody has judged', () => {
       });
     }
     expect((await pull('v1', 'open/krill')).digest).toBe(digest);
-    expect(await baleen.metric('baleen_held_pulls_total', 'unknown')).toBe(3);
+    expect(await baleen.metric('baleen_held_pulls_total', 'unknown')).toBe(before + 3);
     await waitFor('a log line', () =>
       baleen.process.stdout.includes('"msg":"a pull was held back","repository":"reef.example/'),
     );
   });
 
   it('is not to be had by a conditional request, but can be asked for with HEAD', async () => {
-    await start();
     const headers = { 'if-none-match': `"${digest}"` };
     expect((await get(`${baleen.url}${pathOf('v1')}`, headers)).status).toBe(403);
     const head = await fetch(`${baleen.url}${pathOf('v1')}`, { method: 'HEAD' });
@@ -97,7 +113,6 @@ describe('an image that nobody has judged', () => {
   });
 
   it('goes out from the operations port, for the scanner', async () => {
-    await start();
     const got = await get(`${baleen.operationsUrl}${pathOf('v1')}`);
     expect(got.digest).toBe(digest);
     const layer = image.blobs.at(-1)!;
@@ -112,14 +127,14 @@ describe('an image that nobody has judged', () => {
     });
     expect(put.status).toBe(404);
     // Where nothing is held back, nobody needs that door.
-    expect(await baleen.reload({ hold: { repositories: [] } })).toBe(true);
+    await follow({ hold: { repositories: [] } });
     expect((await get(`${baleen.operationsUrl}${pathOf('v1')}`)).status).toBe(404);
     expect((await pull('v1')).digest).toBe(digest);
   });
 
   it('is told to a webhook, once for many tries', async () => {
     const receiver = resources.use(await WebhookReceiver.start());
-    await start({ notifications: { endpoints: { scanner: { url: receiver.url } } } });
+    await follow({ notifications: { endpoints: { scanner: { url: receiver.url } } } });
     for (let n = 0; n < 5; n += 1) await pull('v1');
     await pull('multi');
     await waitFor('the events', () => receiver.events.some(({ target }) => target.tag === 'multi'));
@@ -137,7 +152,7 @@ describe('an image that nobody has judged', () => {
   });
 
   it('goes out where only what is denied is held back', async () => {
-    await start({ hold: { ...hold, on_unknown: 'allow' } });
+    await follow({ hold: { ...hold, on_unknown: 'allow' } });
     expect((await pull('v1')).status).toBe(200);
     await say('deny', digest, { reason: 'CVE-2026-1 in libwhale' });
     const got = await pull('v1');
@@ -152,7 +167,7 @@ describe('an image that nobody has judged', () => {
     const folder = resources.use(tempDir('accounts'));
     const htpasswd = join(folder.path, 'htpasswd');
     await writeFile(htpasswd, `scanner:${hashSync('a', 4)}\nalice:${hashSync('b', 4)}\n`);
-    baleen = resources.use(
+    const closed = resources.use(
       await Baleen.prepare(
         settings({
           auth: { htpasswd },
@@ -161,13 +176,13 @@ describe('an image that nobody has judged', () => {
         }),
       ),
     );
-    await baleen.spawn();
-    await baleen.process.until(
+    await closed.spawn();
+    await closed.process.until(
       'answers',
-      async () => (await fetch(`${baleen.url}/v2/`)).status === 401,
+      async () => (await fetch(`${closed.url}/v2/`)).status === 401,
     );
     const as = async (login: string): Promise<Got> =>
-      get(`${baleen.url}${pathOf('v1')}`, {
+      get(`${closed.url}${pathOf('v1')}`, {
         authorization: `Basic ${Buffer.from(login).toString('base64')}`,
       });
     expect((await as('scanner:a')).digest).toBe(digest);
@@ -176,13 +191,12 @@ describe('an image that nobody has judged', () => {
     await waitFor('the pull', () => receiver.events.length === 1);
     expect(receiver.events[0]?.actor).toEqual({ name: 'scanner' });
     // The scanner's door is none to what accounts keep closed.
-    expect((await get(`${baleen.operationsUrl}${pathOf('v1')}`)).status).toBe(401);
+    expect((await get(`${closed.operationsUrl}${pathOf('v1')}`)).status).toBe(401);
   });
 });
 
 describe('a verdict', () => {
   it('lets an image go out, and takes it back, at once', async () => {
-    await start();
     expect((await pull('v1')).status).toBe(403);
     await say('allow', digest, { by: 'trivy' });
     expect((await pull('v1')).digest).toBe(digest);
@@ -193,25 +207,22 @@ describe('a verdict', () => {
   });
 
   it('may come before the image, and survives SIGKILL', async () => {
-    await start();
     await say('allow', digest);
     await say('deny', arm.manifest.digest, { reason: 'not for arms' });
     await baleen.kill();
     await baleen.start();
     expect((await pull('v1')).digest).toBe(digest);
     expect(errorOf(await pull(arm.manifest.digest)).message).toContain('not for arms');
-    expect(await baleen.metric('baleen_verdicts')).toBe(2);
+    expect(await baleen.metric('baleen_verdicts')).toBeGreaterThanOrEqual(2);
   });
 
   it('counts no more when it has expired', async () => {
-    await start();
     const { status } = await post({ digest, verdict: 'allow', expires_in: '1ms' });
     expect(status).toBe(200);
     expect((await pull('v1')).status).toBe(403);
   });
 
   it('on an index lets clients pull what it names, by digest, also after a restart', async () => {
-    await start();
     expect((await pull(arm.manifest.digest)).status).toBe(403);
     await say('allow', index.manifest.digest);
     expect((await pull('multi')).digest).toBe(index.manifest.digest);
@@ -227,7 +238,6 @@ describe('a verdict', () => {
   });
 
   it('on an index that is cached holds for its images before anybody pulls it', async () => {
-    await start();
     await pull('multi');
     await say('allow', index.manifest.digest);
     expect((await pull(arm.manifest.digest)).status).toBe(200);
@@ -236,14 +246,12 @@ describe('a verdict', () => {
   });
 
   it('on an image does not speak for its signature, nor for another image', async () => {
-    await start();
     await say('allow', digest);
     expect((await pull('signature')).status).toBe(403);
     expect((await pull('multi')).status).toBe(403);
   });
 
   it('can name an image as clients do', async () => {
-    await start();
     const { answer } = await post({ image: 'reef.example/blue/whale:v1', verdict: 'allow' });
     expect(answer).toMatchObject({ digest, verdict: 'allow' });
     expect((await pull('v1')).status).toBe(200);
@@ -253,7 +261,6 @@ describe('a verdict', () => {
   });
 
   it('is told on the operations port', async () => {
-    await start();
     const tell = async (query = ''): Promise<unknown[]> => {
       const text = await (await fetch(`${baleen.operationsUrl}/api/verdicts${query}`)).text();
       return text
@@ -261,7 +268,6 @@ describe('a verdict', () => {
         .filter((line) => line !== '')
         .map((line) => JSON.parse(line) as unknown);
     };
-    expect(await tell()).toEqual([]);
     expect(await tell(`?digest=${digest}`)).toMatchObject([{ digest, verdict: 'none' }]);
     await say('allow', index.manifest.digest, { by: 'me', expires_in: '7d' });
     await pull('multi');
@@ -269,6 +275,8 @@ describe('a verdict', () => {
     expect(await tell(`?digest=${digest}`)).toMatchObject([
       { ...said, digest, verdict: 'allow', through: index.manifest.digest },
     ]);
-    expect(await tell()).toMatchObject([{ ...said, digest: index.manifest.digest }]);
+    expect(await tell()).toContainEqual(
+      expect.objectContaining({ ...said, digest: index.manifest.digest }),
+    );
   });
 });

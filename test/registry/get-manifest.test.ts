@@ -266,3 +266,34 @@ it('asks again for a tag that was checked in the future, as after the clock was 
   expect((await get(app)).outcome).toMatchObject({ kind: 'revalidated', ttl: 60 });
   expect((await get(app)).outcome.kind).toBe('hit');
 });
+
+describe('what is new in a repository', () => {
+  it('is told once, under the tag that was asked for, also where the tag has moved', async () => {
+    await start({ tagTtl: () => 0 });
+    const { hub, other, cached } = scaffold;
+    const { digest } = hub.addManifest(app, 'latest', image('one'));
+    await Promise.all([get(app), get(app), get(app)]);
+    await get(app);
+    await get(app, digest);
+    expect(cached).toEqual([`docker.io/${app} latest`]);
+    hub.addManifest(app, 'latest', image('two'));
+    await get(app);
+    expect(cached.slice(1)).toEqual([`docker.io/${app} latest`]);
+    // The same bytes are new elsewhere.
+    other.addManifest(app, 'latest', image('two'));
+    await get(`ghcr.io/${app}`);
+    expect(cached.slice(2)).toEqual([`ghcr.io/${app} latest`]);
+  });
+
+  it('is not what was evicted and comes back', async () => {
+    await start();
+    const { hub, store, cache, cached } = scaffold;
+    const { digest } = hub.addManifest(app, 'latest', image('one'));
+    await get(app);
+    await store.delete(digest);
+    cache.forget(digest);
+    await get(app);
+    expect(hub.calls.filter((call) => call.startsWith('fetchManifest'))).toHaveLength(2);
+    expect(cached).toHaveLength(1);
+  });
+});

@@ -21,6 +21,7 @@ const packages = {
   htpasswd: ['apache2-utils'],
   openssl: ['openssl'],
   podman: ['podman'],
+  python3: ['python3'],
   'redis-server': ['redis-server'],
   runc: ['runc'],
   skopeo: ['skopeo'],
