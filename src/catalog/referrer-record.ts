@@ -1,6 +1,7 @@
 import { readdir, rmdir } from 'node:fs/promises';
 import { LRUCache } from 'lru-cache';
 import { isMissing, removeFile, writeFileAtomic } from '../lib/atomic-file.ts';
+import { inBatches } from '../lib/batches.ts';
 import { isDescriptor, type Descriptor } from '../oci/descriptor.ts';
 import { isDigest, type Digest, type DigestAlgorithm } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
@@ -83,11 +84,10 @@ export class ReferrerRecord {
       .map((name) => name.replace('-', ':'))
       .filter(isDigest);
     const referrers: Descriptor[] = [];
-    for (let start = 0; start < digests.length; start += width) {
-      const some = digests
-        .slice(start, start + width)
-        .map((digest) => this.#read(repository, subject, digest));
-      referrers.push(...(await Promise.all(some)).filter((found) => found !== undefined));
+    const read = (digest: Digest): Promise<Descriptor | undefined> =>
+      this.#read(repository, subject, digest);
+    for await (const found of inBatches(digests, width, read)) {
+      if (found !== undefined) referrers.push(found);
     }
     if (changes === this.#changes) {
       const bytes = JSON.stringify(referrers).length + folder.length + 256;

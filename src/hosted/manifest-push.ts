@@ -1,4 +1,5 @@
 import type { Catalog } from '../catalog/catalog.ts';
+import { inBatches } from '../lib/batches.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { digestOf, splitDigest, type Digest } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
@@ -116,15 +117,13 @@ export class ManifestPush {
   ): Promise<Digest[]> {
     const { catalog, store } = this.#options;
     const digests = [...new Set(descriptors.map(({ digest }) => digest))];
+    const look = async (digest: Digest): Promise<Digest | undefined> => {
+      const isMember = (await catalog.linked(route.key, kind, digest)) !== undefined;
+      return isMember && (await store.stat(digest)) !== undefined ? undefined : digest;
+    };
     const missing: Digest[] = [];
-    for (let start = 0; start < digests.length; start += width) {
-      const looks = digests.slice(start, start + width).map(async (digest) => {
-        const isHere =
-          (await catalog.linked(route.key, kind, digest)) !== undefined &&
-          (await store.stat(digest)) !== undefined;
-        if (!isHere) missing.push(digest);
-      });
-      await Promise.all(looks);
+    for await (const digest of inBatches(digests, width, look)) {
+      if (digest !== undefined) missing.push(digest);
     }
     return missing;
   }

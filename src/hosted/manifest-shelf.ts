@@ -1,5 +1,6 @@
 import type { Catalog } from '../catalog/catalog.ts';
 import type { ReferrerRecord } from '../catalog/referrer-record.ts';
+import { inBatches } from '../lib/batches.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { digestAlgorithms, type Digest } from '../oci/digest.ts';
 import { parsePushedManifest } from '../oci/pushed-manifest.ts';
@@ -18,6 +19,9 @@ export interface ManifestShelfOptions {
   readonly record: ReferrerRecord;
   readonly indexes: ReferrersIndexes;
 }
+
+/** Tags that are looked at at the same time. */
+const width = 16;
 
 /**
  * Puts manifests into a repository and takes them out again, whatever the rules say. For who holds
@@ -86,8 +90,8 @@ export class ManifestShelf implements Removal {
   async tagsByDigest(repository: QualifiedName): Promise<ReadonlyMap<Digest, readonly Tag[]>> {
     const { catalog } = this.#options;
     const found = new Map<Digest, Tag[]>();
-    for (const tag of await catalog.tags(repository)) {
-      const named = await catalog.tag(repository, tag);
+    const look = async (tag: Tag) => ({ tag, named: await catalog.tag(repository, tag) });
+    for await (const { tag, named } of inBatches(await catalog.tags(repository), width, look)) {
       if (named === undefined) continue;
       const tags = found.get(named.digest);
       if (tags === undefined) found.set(named.digest, [tag]);

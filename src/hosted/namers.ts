@@ -1,14 +1,21 @@
+import { readFile } from 'node:fs/promises';
 import type { Catalog } from '../catalog/catalog.ts';
+import { isMissing } from '../lib/atomic-file.ts';
+import { inBatches } from '../lib/batches.ts';
 import type { Digest } from '../oci/digest.ts';
+import { isRegistryError, RegistryError } from '../oci/errors.ts';
 import { parseManifest, type Manifest } from '../oci/manifest.ts';
 import { isIndexType } from '../oci/media-type.ts';
 import type { QualifiedName } from '../oci/repository-name.ts';
-import type { ManifestCache } from '../registry/manifest-cache.ts';
+import type { Layout } from '../store/layout.ts';
 
 export interface NamersOptions {
   readonly catalog: Catalog;
-  readonly cache: Pick<ManifestCache, 'peek' | 'read'>;
+  readonly layout: Layout;
 }
+
+/** Manifests that are read at the same time. */
+const width = 16;
 
 /**
  * Which manifests of a repository name some content. Nobody keeps a list of that: all of them are
@@ -47,13 +54,24 @@ export class Namers {
     repository: QualifiedName,
     isWanted: (mediaType: string) => boolean,
   ): AsyncGenerator<readonly [Digest, Manifest]> {
-    const { catalog, cache } = this.#options;
-    for (const digest of await catalog.members(repository, 'manifests')) {
+    const { catalog } = this.#options;
+    const read = async (digest: Digest): Promise<readonly [Digest, Manifest] | undefined> => {
       const member = await catalog.linked(repository, 'manifests', digest);
-      if (member === undefined || !isWanted(member.mediaType)) continue;
-      const { mediaType } = member;
-      const stored = cache.peek(digest, mediaType) ?? (await cache.read(digest, mediaType));
-      if (stored !== undefined) yield [digest, parseManifest(stored.bytes, mediaType)];
+      if (member === undefined || !isWanted(member.mediaType)) return undefined;
+      const manifest = await this.#read(digest, member.mediaType);
+      return manifest && [digest, manifest];
+    };
+    const members = await catalog.members(repository, 'manifests');
+    for await (const found of inBatches(members, width, read)) if (found !== undefined) yield found;
+  }
+
+  /** Not through the store, for which it would be a use: nobody has asked for it. */
+  async #read(digest: Digest, mediaType: string): Promise<Manifest | undefined> {
+    try {
+      return parseManifest(await readFile(this.#options.layout.blob(digest)), mediaType);
+    } catch (error) {
+      if (isMissing(error) || isRegistryError(error, 'MANIFEST_INVALID')) return undefined;
+      throw new RegistryError('UNAVAILABLE', 'the disk refuses', { cause: error });
     }
   }
 }

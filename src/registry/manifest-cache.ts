@@ -45,17 +45,11 @@ export class ManifestCache {
   async get(digest: Digest, mediaType: string): Promise<StoredManifest | undefined> {
     const cached = this.peek(digest, mediaType);
     if (cached !== undefined) return cached;
-    const stored = await this.read(digest, mediaType);
-    if (stored !== undefined) this.#memory.set(digest, stored);
-    return stored;
-  }
-
-  /** What is in the store, or none as above. For who reads many, once: the memory stays as it is. */
-  async read(digest: Digest, mediaType: string): Promise<StoredManifest | undefined> {
     const bytes = await this.#read(digest);
-    return bytes !== undefined && isManifest(bytes, mediaType)
-      ? { digest, mediaType, bytes }
-      : undefined;
+    if (bytes === undefined || !isManifest(bytes, mediaType)) return undefined;
+    const stored = { digest, mediaType, bytes };
+    this.#memory.set(digest, stored);
+    return stored;
   }
 
   /** Keeps a verified manifest, in memory at once and in the store before it settles. */

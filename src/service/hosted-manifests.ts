@@ -15,10 +15,10 @@ import type { Changes, Content } from '../http/content.ts';
 import type { ManifestCache } from '../registry/manifest-cache.ts';
 import type { HostedRoute } from '../registry/resolve-route.ts';
 import type { BlobStore } from '../store/blob-store.ts';
+import type { Layout } from '../store/layout.ts';
 
 export interface HostedManifestsParts {
-  /** The versioned folder, `<data>/v1/hosted`. */
-  readonly directory: string;
+  readonly layout: Layout;
   readonly catalog: Catalog;
   readonly store: BlobStore;
   readonly cache: ManifestCache;
@@ -36,11 +36,11 @@ export interface HostedManifestsRooms {
 }
 
 export function createHostedManifests(parts: HostedManifestsParts): HostedManifestsRooms {
-  const { directory, catalog, store, cache, locks, rules, observer } = parts;
-  const record = new ReferrerRecord({ directory, observer });
+  const { layout, catalog, store, cache, locks, rules, observer } = parts;
+  const record = new ReferrerRecord({ directory: layout.root, observer });
   const indexes = new ReferrersIndexes({ catalog, cache, record });
   const shelf = new ManifestShelf({ catalog, cache, locks, record, indexes });
-  const namers = new Namers({ catalog, cache });
+  const namers = new Namers({ catalog, layout });
   const push = new ManifestPush({ catalog, store, locks, shelf, rules });
   const deletion = new ManifestDeletion({ catalog, locks, shelf, namers, rules });
   return {

@@ -26,6 +26,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import {
   createHostedScrubObserver,
+  createHostedManifestObserver,
   createHostedStoreObserver,
   createHostedWithdrawObserver,
   createUploadObserver,
@@ -33,7 +34,6 @@ import {
 import { createCatalogObserver } from '../telemetry/observers.ts';
 import { createCare, type Care } from './care.ts';
 import { createHostedManifests } from './hosted-manifests.ts';
-import { createHostedManifestObserver } from './observers.ts';
 import type { Reloadable } from './reload.ts';
 import { expireUploads } from './upload-expiry.ts';
 import { gatherHostedStats, type HostedStats } from './hosted-stats.ts';
@@ -121,7 +121,7 @@ export class Hosted implements Reloadable {
     };
     this.#rules = new HostedRules(config.hosted);
     const manifests = createHostedManifests({
-      directory: layout.root,
+      layout,
       catalog,
       store,
       cache,
@@ -129,7 +129,7 @@ export class Hosted implements Reloadable {
       rules: this.#rules,
       observer: {
         ...createCatalogObserver(metrics, logger),
-        ...createHostedManifestObserver(logger),
+        ...createHostedManifestObserver(metrics.hosted, logger),
       },
     });
     this.removal = manifests.shelf;

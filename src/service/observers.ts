@@ -1,5 +1,4 @@
 import { isLoggedIn } from '../access/caller.ts';
-import type { HostedManifestObserver } from '../hosted/hosted-manifests.ts';
 import type { HttpObserver } from '../http/observer.ts';
 import type { OperationsObserver } from '../http/operations-api.ts';
 import type { RegistryError } from '../oci/errors.ts';
@@ -168,25 +167,6 @@ export function createRegistryObserver(
         reference,
         error,
         ...(held > 0 && { suppressed: held }),
-      });
-    },
-  };
-}
-
-/** Logs what was pushed and is lost, now and then: whoever pulls it asks again and again. */
-export function createHostedManifestObserver(
-  logger: Pick<Logger, 'error'>,
-): HostedManifestObserver {
-  const occasional = new Occasional(quiet);
-  return {
-    lost({ repository }, reference, digest) {
-      const suppressed = occasional.admit(digest);
-      if (suppressed === undefined) return;
-      logger.error('a pushed manifest is lost or damaged; to push it again repairs it', {
-        repository,
-        reference,
-        digest,
-        ...(suppressed > 0 && { suppressed }),
       });
     },
   };

@@ -21,6 +21,7 @@ export class HostedMetrics {
   readonly #received: Counter;
   readonly #uploads: Counter<'result'>;
   readonly #mounts: Counter<'source'>;
+  readonly #lost: Counter;
   readonly #scrubbedAt: Gauge;
 
   constructor(register: Registry) {
@@ -45,6 +46,11 @@ export class HostedMetrics {
       registers,
     });
     for (const source of mountResults) this.#mounts.inc({ source }, 0);
+    this.#lost = new Counter({
+      name: 'baleen_hosted_lost_manifests_total',
+      help: 'Requests for manifests that were pushed, and whose file is missing or damaged',
+      registers,
+    });
     this.#scrubbedAt = new Gauge({
       name: 'baleen_hosted_scrub_last_pass_timestamp_seconds',
       help: 'When the scrub last came to the end of all that was pushed; 0 where it has not since the start',
@@ -55,6 +61,10 @@ export class HostedMetrics {
   /** @param at milliseconds since the epoch */
   scrubPassEnded(at: number): void {
     this.#scrubbedAt.set(at / 1000);
+  }
+
+  manifestLost(): void {
+    this.#lost.inc();
   }
 
   received(bytes: number): void {

@@ -1,3 +1,4 @@
+import type { HostedManifestObserver } from '../hosted/hosted-manifests.ts';
 import type { UploadObserver } from '../hosted/upload-observer.ts';
 import type { ScrubObserver } from '../store/scrub.ts';
 import type { WithdrawObserver } from '../store/withdraw.ts';
@@ -84,6 +85,27 @@ export function createHostedWithdrawObserver(
         finder,
         detail,
         error,
+      });
+    },
+  };
+}
+
+/** Counts what was pushed and is lost, and logs it now and then: whoever pulls it asks again and again. */
+export function createHostedManifestObserver(
+  metrics: HostedMetrics,
+  logger: Logger,
+): HostedManifestObserver {
+  const occasional = new Occasional(quiet);
+  return {
+    lost({ repository }, reference, digest) {
+      metrics.manifestLost();
+      const held = occasional.admit(digest);
+      if (held === undefined) return;
+      logger.error('a pushed manifest is lost or damaged; to push it again repairs it', {
+        repository,
+        reference,
+        digest,
+        ...(held > 0 && { suppressed: held }),
       });
     },
   };

@@ -76,7 +76,7 @@ async function open(data: string, budget: Budget = { left: Infinity, fails: 'bef
   const indexes = new ReferrersIndexes(parts);
   const shelf = new ManifestShelf({ ...parts, indexes });
   const rules = new HostedRules({ delete: true, rules: [] });
-  const namers = new Namers(parts);
+  const namers = new Namers({ ...parts, layout });
   return {
     catalog,
     cache,

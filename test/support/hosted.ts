@@ -77,7 +77,7 @@ export async function createHostedScaffold(data: string, options: HostedScaffold
   const lost: Digest[] = [];
   const rules = new HostedRules({ delete: options.delete ?? true, rules: [] });
   const manifests = createHostedManifests({
-    directory: layout.root,
+    layout,
     catalog,
     store,
     cache,
