@@ -1,6 +1,6 @@
 import type { Config } from '../config/config.ts';
 import { formatListen } from '../config/listen.ts';
-import { isOpenToPush } from '../service/hosted-names.ts';
+import { warnOfOpenDoor } from '../service/open-door.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { banner, type BannerFacts } from './banner.ts';
 
@@ -25,9 +25,5 @@ export function announce(
     default_upstream: config.default_upstream,
     ...(hosted.repositories.length > 0 && { hosted: hosted.repositories }),
   });
-  if (!isOpenToPush(config)) return;
-  to.logger.warn(
-    'everybody who can reach this registry may push to it and delete from it: there is no auth in the configuration',
-    { listen, hosted: hosted.repositories },
-  );
+  warnOfOpenDoor(config, to.logger);
 }

@@ -1,6 +1,7 @@
 import type { Config, Listen } from '../config/config.ts';
 import { formatListen, isLoopback, isWildcard } from '../config/listen.ts';
-import { exampleName, isOpenToPush } from '../service/hosted-names.ts';
+import { exampleName } from '../service/hosted-names.ts';
+import { isOpenToPush } from '../service/open-door.ts';
 
 /** What the banner cannot know from the configuration. */
 export interface BannerFacts {

@@ -1,6 +1,5 @@
 import picomatch from 'picomatch';
 import type { Config } from '../config/config.ts';
-import { isLoopback } from '../config/listen.ts';
 import type { HostedNames } from '../registry/resolve-route.ts';
 
 /** Which names are hosted; undefined where none are, so that nobody has to ask. */
@@ -13,11 +12,4 @@ export function exampleName(config: Pick<Config, 'hosted'>): string | undefined 
   const isHosted = hostedNames(config);
   const names = config.hosted.repositories.map((glob) => glob.replaceAll(/\*+/g, 'myapp'));
   return isHosted && names.find((name) => /^[a-z0-9._/-]+$/.test(name) && isHosted(name));
-}
-
-/** Whether everybody who can reach the registry from another machine may push to it and delete there. */
-export function isOpenToPush({ hosted, server, auth }: Config): boolean {
-  if (auth !== undefined) return false;
-  const asksClients = server.tls?.client_ca !== undefined;
-  return hosted.repositories.length > 0 && !asksClients && !isLoopback(server.listen);
 }

@@ -2,6 +2,7 @@ import type { Config } from '../config/config.ts';
 import { ConfigError, formatFault } from '../config/config-error.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { configChanges } from './config-changes.ts';
+import { warnOfOpenDoor } from './open-door.ts';
 
 /** A part of the service that follows the configuration while it runs. */
 export interface Reloadable {
@@ -75,5 +76,8 @@ export class Reloader {
     if (needsRestart.length > 0) {
       logger.warn('these settings changed, too, but need a restart', { keys: needsRestart });
     }
+    // Where it listens, and whether there are accounts, stays as it was at the start.
+    const hadNothing = this.#current.hosted.repositories.length === 0;
+    if (hadNothing) warnOfOpenDoor({ ...started, hosted: next.hosted }, logger);
   }
 }
