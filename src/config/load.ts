@@ -99,11 +99,12 @@ function withoutNulls(mapping: Readonly<Record<string, unknown>>): Record<string
 }
 
 /**
- * An upstream without a value, and accounts without one: who comments out all that stands below
- * `auth` does not mean that everybody may do everything.
+ * An upstream without a value, and accounts or rules without one: who comments out all that stands
+ * below `auth` or `access` does not mean that everybody may do everything. (Rules are a list: this
+ * is a fault, then.)
  */
 function isKeptEmpty(key: string, depth: number, parent: string): boolean {
-  return depth === 0 ? key === 'auth' : depth === 1 && parent === 'upstreams';
+  return depth === 0 ? key === 'auth' || key === 'access' : depth === 1 && parent === 'upstreams';
 }
 
 function defaultUpstreams(): unknown {

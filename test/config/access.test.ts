@@ -65,6 +65,13 @@ access:
     ]);
   });
 
+  it('are not taken for left out where all of them are commented out', () => {
+    expect(faults(`${auth}\naccess:\n#  - { accounts: [alice] }\n`)).toEqual([
+      '2:1 access: expected a list',
+    ]);
+    expect(faults(`${auth}\naccess: []\n`)).toEqual([]);
+  });
+
   it('may name groups that only an outside issuer knows', () => {
     const rules = 'access: [{ groups: [ci], repositories: ["**"], actions: [pull] }]';
     const outside =

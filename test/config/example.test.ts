@@ -10,7 +10,7 @@ import { forEachLeaf } from '../../src/config/schema-tree.ts';
 const example = join(import.meta.dirname, '../../config.example.yaml');
 const text = readFileSync(example, 'utf8');
 /** The example with every commented setting switched on. */
-const everything = text.replaceAll(/^( *)#((?: {2})*(?:# .*|[A-Za-z_-]+:.*))$/gm, '$1$2');
+const everything = text.replaceAll(/^( *)#((?: {2})*(?:# .*|- .*|[A-Za-z_-]+:.*))$/gm, '$1$2');
 
 /** Whose keys are for the user to choose. */
 const chosen = [
