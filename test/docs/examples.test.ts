@@ -29,8 +29,11 @@ function examplesIn(page: string): string[] {
 function faultsOf(text: string): string[] {
   const file = join(mkdtempSync(join(tmpdir(), 'baleen-docs-')), 'config.yaml');
   writeFileSync(file, text);
+  // What an example takes from the environment is there.
+  const names = [...text.matchAll(/\$\{(\w+)\}/g)].map(([, name]) => [name, 'a value']);
+  const env = Object.fromEntries(names) as Record<string, string>;
   try {
-    loadConfig({ file, env: {} });
+    loadConfig({ file, env });
     return [];
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
