@@ -3,10 +3,12 @@ import { accessFaults } from './access-faults.ts';
 import { authFaults } from './auth-faults.ts';
 import type { Listen } from './config.ts';
 import type { ConfigPath, Fault } from './config-error.ts';
+import { holdFaults } from './hold-faults.ts';
 import { listenClash, parseListen } from './listen.ts';
 import { didYouMean } from './near-match.ts';
 import { defaultListen } from './schema.ts';
 import { asMapping } from './schema-tree.ts';
+import { texts } from './texts.ts';
 import { urlHasPassword } from './url.ts';
 import { builtInAliases, defaultUrl } from './well-known.ts';
 
@@ -23,11 +25,11 @@ export function crossFieldFaults(raw: Mapping): Fault[] {
     ...limitFaults(asMapping(asMapping(raw['server'])['limits'])),
     ...watermarkFaults(asMapping(raw['storage'])),
     ...redisFaults(asMapping(asMapping(raw['catalog'])['redis'])),
-    ...headerFaults(asMapping(asMapping(raw['notifications'])['endpoints'])),
     ...defaultFaults(raw['default_upstream'], Object.keys(upstreams)),
     ...claimFaults(upstreams),
     ...authFaults(raw),
     ...accessFaults(raw),
+    ...holdFaults(raw),
     ...Object.entries(upstreams).flatMap(([name, entry]) => [
       ...credentialsFaults(name, asMapping(entry)),
       ...schemeFaults(name, asMapping(entry)),
@@ -76,20 +78,6 @@ function redisFaults(redis: Mapping): Fault[] {
   if (given.length < 2) return [];
   const message = `the password is given twice, by ${given.join(' and ')}`;
   return [{ path: ['catalog', 'redis', 'password'], message }];
-}
-
-/** Names of headers know no case (RFC 9110, section 5.1). */
-function headerFaults(endpoints: Mapping): Fault[] {
-  return Object.entries(endpoints).flatMap(([name, entry]) => {
-    const { headers, header_files: files } = asMapping(entry);
-    const given = new Set(Object.keys(asMapping(headers)).map((key) => key.toLowerCase()));
-    return Object.keys(asMapping(files))
-      .filter((key) => given.has(key.toLowerCase()))
-      .map((key) => ({
-        path: ['notifications', 'endpoints', name, 'header_files', key],
-        message: 'the same header stands under headers',
-      }));
-  });
 }
 
 function defaultFaults(name: unknown, names: readonly string[]): Fault[] {
@@ -176,11 +164,4 @@ function schemeFaults(name: string, entry: Mapping): Fault[] {
       path: ['upstreams', name, 'mirrors', index],
       message: 'the credentials of an https upstream would be sent over http',
     }));
-}
-
-function texts(value: unknown): (readonly [number, string])[] {
-  if (!Array.isArray(value)) return [];
-  return [...value.entries()].filter(
-    (entry): entry is [number, string] => typeof entry[1] === 'string',
-  );
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { eventKinds } from './notifications-config.ts';
-import { bytes, file, flag, glob, integer, secret, timeout, type Kind } from './scalars.ts';
+import { bytes, file, flag, integer, positiveGlob, secret, timeout, type Kind } from './scalars.ts';
 import { urlFault } from './url.ts';
 
 const KiB = 1024;
@@ -51,7 +51,7 @@ const endpoint = z.strictObject({
   events: z
     .array(z.enum(eventKinds, { error: `expected one of ${eventKinds.join(', ')}` }))
     .prefault(['push', 'delete', 'cache', 'hold']),
-  repositories: z.array(glob()).prefault(['**']),
+  repositories: z.array(positiveGlob()).prefault(['**']),
   blobs: flag().prefault(false),
   timeout: timeout().prefault('10s'),
   batch: integer(1, 1000).prefault(50),

@@ -199,3 +199,13 @@ export function glob() {
     .min(1, 'must not be empty')
     .max(1024, 'is too long');
 }
+
+/**
+ * A glob over repository names, where several are given: picomatch would let through whatever a
+ * pattern with "!" does not match, whatever the others say.
+ */
+export function positiveGlob() {
+  return glob().refine((pattern) => !pattern.startsWith('!'), {
+    error: 'nothing can be excluded here: name what is meant',
+  });
+}

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { ContentEvent } from './content-event.ts';
+import type { ContentEvent, EventAction } from './content-event.ts';
 import { Endpoint, type EndpointObserver, type EndpointOptions } from './endpoint.ts';
 import type { EndpointStatus } from './endpoint.ts';
 import { eventLine, type EventSource } from './envelope.ts';
@@ -34,6 +34,7 @@ interface Running {
 export class Notifications {
   readonly #options: NotificationsOptions;
   #running: ReadonlyMap<string, Running> = new Map();
+  #heard: ReadonlySet<EventAction> = new Set();
   /** Endpoints that are no longer wanted, until their queues are closed. */
   readonly #leaving = new Map<string, Promise<void>>();
   #pending: ContentEvent[] = [];
@@ -61,7 +62,13 @@ export class Notifications {
       running.set(settings.name, same ?? this.#start(settings));
     }
     this.#running = running;
+    this.#heard = new Set(wanted.flatMap(({ filter }) => [...filter.actions]));
     for (const [name, gone] of before) if (!running.has(name)) this.#leave(name, gone);
+  }
+
+  /** Whether anybody wants to hear of such things at all: asked for every pull there is. */
+  hears(action: EventAction): boolean {
+    return this.#heard.has(action === 'mount' ? 'push' : action);
   }
 
   /** Whether anybody wants to hear of this: asked before the rest of the event is put together. */

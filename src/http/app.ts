@@ -52,7 +52,7 @@ export function createApp(options: AppOptions): Express {
   manifests.all(onlyFor('GET, HEAD, PUT, DELETE'));
   const blob = '/v2/*name/blobs/:digest';
   app.get(blob, getBlob(doors, content.blobs));
-  if (changes !== undefined) app.delete(blob, deleteBlob(doors, changes.blobs));
+  if (changes !== undefined) app.delete(blob, deleteBlob(doors, changes));
   if (accounts !== undefined) app.get('/v2', demandProof);
   const pull = {
     '/v2': getBase,

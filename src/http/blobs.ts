@@ -5,6 +5,7 @@ import { parseDigest, type Digest } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
 import type { Route } from '../registry/resolve-route.ts';
 import type { BlobReader } from '../store/blob-reader.ts';
+import { announce } from './announce.ts';
 import type { Changes, Content } from './content.ts';
 import { commonHeaders, isNotModified } from './headers.ts';
 import { handleHosted } from './hosted-route.ts';
@@ -58,12 +59,15 @@ export function getBlob(doors: Doors, blobs: Content<Route>['blobs']): RequestHa
 }
 
 /** `DELETE /v2/<name>/blobs/<digest>` (distribution specification, "Deleting Blobs"). */
-export function deleteBlob(doors: Doors, blobs: Changes['blobs']): RequestHandler {
-  return handleHosted(doors, 'delete', async ({ request, response, context, route }) => {
+export function deleteBlob(doors: Doors, { blobs, observer }: Changes): RequestHandler {
+  return handleHosted(doors, 'delete', async (call) => {
+    const { request, response, context, route } = call;
     context.reference = parameterOf(request, 'digest');
     // Where deletes are off.
     context.allow = 'GET, HEAD';
-    await blobs.delete(route, parseDigest(context.reference));
+    const digest = parseDigest(context.reference);
+    await blobs.delete(route, digest);
+    await announce(observer, call, { action: 'delete', kind: 'blob', digest });
     response.writeHead(202, { ...commonHeaders(request, context), 'Content-Length': 0 });
     response.end();
   });

@@ -22,7 +22,7 @@ import type { RegistryEvents } from './observers.ts';
 
 /* What clients and upstreams do with content, as events. */
 
-type Teller = Pick<Notifications, 'wants' | 'tell' | 'record'>;
+type Teller = Pick<Notifications, 'hears' | 'wants' | 'tell' | 'record'>;
 
 const blobType = 'application/octet-stream';
 
@@ -36,7 +36,9 @@ export function tellingOfPulls(observer: HttpObserver, events: Teller): HttpObse
     requestEnded(summary) {
       observer.requestEnded(summary);
       const { context, method, status } = summary;
-      if (status === 200 && method === 'GET' && context.complete) tellOfPull(summary, events);
+      if (events.hears('pull') && status === 200 && method === 'GET' && context.complete) {
+        tellOfPull(summary, events);
+      }
       if (context.held?.kind === 'unknown')
         tellOfHold(summary, context.held.manifest, events, occasional);
     },

@@ -80,9 +80,8 @@ const anyConfig = fc.record(
       endpoints: fc.dictionary(fc.constantFrom('scanner', 'a-b_c', '0'), endpoint),
     }),
     hold: fc.record({
-      repositories: fc.array(glob),
       on_unknown: fc.constantFrom('deny', 'allow'),
-      except: fc.record({ accounts: fc.array(fc.constantFrom('scanner', 'ci')) }),
+      message: fc.constantFrom('wait', 'a: "b" #c'),
     }),
     offline: fc.boolean(),
     log: fc.record({ level: fc.constantFrom('error', 'debug'), access: fc.boolean() }),

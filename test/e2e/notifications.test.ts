@@ -210,7 +210,8 @@ describe('notifications of what is pushed', () => {
     await put(`${image.manifest.digest}?tag=v2&tag=v3`);
     await send('DELETE', '/v2/local/whale/manifests/v1');
     await send('DELETE', `/v2/local/whale/manifests/${image.manifest.digest}`);
-    await waitFor('all events', () => receiver.events.length === 8);
+    await send('DELETE', `/v2/local/krill/blobs/${layer!.digest}`);
+    await waitFor('all events', () => receiver.events.length === 9);
     const told = receiver.events.map(({ action, target }) => ({ action, ...target }));
     const blob = {
       mediaType: 'application/octet-stream',
@@ -252,6 +253,7 @@ describe('notifications of what is pushed', () => {
       { ...manifest, tag: 'v3' },
       { action: 'delete', repository: 'local/whale', tag: 'v1' },
       { action: 'delete', repository: 'local/whale', digest },
+      { action: 'delete', repository: 'local/krill', digest: layer!.digest },
     ]);
     expect(told[6]).not.toHaveProperty('digest');
     expect(receiver.events[2]?.request).toMatchObject({ method: 'PUT', host: baleen.host });
