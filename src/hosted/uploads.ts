@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Catalog } from '../catalog/catalog.ts';
+import { Serial } from '../lib/serial.ts';
 import type { PumpEnd } from '../lib/pump.ts';
 import type { ByteRange } from '../oci/byte-range.ts';
 import { splitDigest, type Digest, type DigestAlgorithm } from '../oci/digest.ts';
@@ -42,6 +43,12 @@ export interface Appended {
   readonly isWhole: boolean;
 }
 
+/**
+ * Blobs that are synced at once. A large one takes seconds, and a thread that all who pull need for
+ * reading; there are four of them.
+ */
+const syncLanes = 2;
+
 /** The media type of a blob that no manifest has described yet. */
 const unknownType = 'application/octet-stream';
 
@@ -52,6 +59,8 @@ const unknownType = 'application/octet-stream';
  */
 export class Uploads {
   readonly #options: UploadsOptions;
+  readonly #syncs = new Serial();
+  #lane = 0;
 
   constructor(options: UploadsOptions) {
     this.#options = options;
@@ -169,7 +178,7 @@ export class Uploads {
     }
     // From here on nothing ends it but the disk.
     const commit = async (): Promise<void> => {
-      await data.sync();
+      await this.#syncs.run([`lane ${++this.#lane % syncLanes}`], () => data.sync());
       await locks.withBlobs([digest], async () => {
         await store.adopt(digest, path, size);
         await linkBlob(catalog, leases, key, { digest, mediaType: unknownType, size });
