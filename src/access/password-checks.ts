@@ -34,6 +34,8 @@ interface Waiting extends Comparison {
 interface Thread {
   readonly worker: Worker;
   current: Waiting | undefined;
+  /** Ends it where nothing more comes. */
+  rest: NodeJS.Timeout | undefined;
 }
 
 /** Comparisons that may wait, of all clients together and of one. */
@@ -41,6 +43,9 @@ const longestQueue = { all: 64, client: 32 } as const;
 
 /** Milliseconds that a comparison may take, its wait included. */
 const patience = 15_000;
+
+/** Milliseconds after which a thread with nothing to do is ended: it holds some 20 MB. */
+const longestRest = 60_000;
 
 /** Of threads: one less than there are processors, since they are busy to the full. */
 const maxThreads = 2;
@@ -52,9 +57,20 @@ const maxThreads = 2;
 export class PasswordThreads implements PasswordChecks {
   readonly #most = Math.max(1, Math.min(maxThreads, availableParallelism() - 1));
   readonly #threads = new Set<Thread>();
+  readonly #rest: number;
   readonly #queue: Waiting[] = [];
   #count = 0;
   #isClosed = false;
+
+  /** @param rest milliseconds after which a thread with nothing to do is ended */
+  constructor(rest = longestRest) {
+    this.#rest = rest;
+  }
+
+  /** Threads that are there. */
+  get threads(): number {
+    return this.#threads.size;
+  }
 
   /** Comparisons that wait for a thread. */
   get waiting(): number {
@@ -90,6 +106,7 @@ export class PasswordThreads implements PasswordChecks {
       const thread = this.#idleThread();
       const waiting = thread && this.#queue.shift();
       if (waiting === undefined) return;
+      clearTimeout(thread!.rest);
       thread!.current = waiting;
       const { id, password, hash } = waiting;
       thread!.worker.postMessage({ id, password, hash } satisfies Comparison);
@@ -100,12 +117,13 @@ export class PasswordThreads implements PasswordChecks {
     const idle = [...this.#threads].find(({ current }) => current === undefined);
     if (idle !== undefined || this.#threads.size >= this.#most) return idle;
     const worker = startWorker();
-    const thread: Thread = { worker, current: undefined };
+    const thread: Thread = { worker, current: undefined, rest: undefined };
     worker.on('message', ({ isRight }: Compared) => {
       const { current } = thread;
       thread.current = undefined;
       clearTimeout(current?.deadline);
       current?.settle(isRight);
+      thread.rest = setTimeout(() => this.#retire(thread), this.#rest).unref();
       this.#next();
     });
     // A thread that fails is a bug, or memory that ran out; the next comparison gets a new one.
@@ -115,8 +133,14 @@ export class PasswordThreads implements PasswordChecks {
     return thread;
   }
 
+  #retire(thread: Thread): void {
+    this.#threads.delete(thread);
+    void thread.worker.terminate();
+  }
+
   #end(thread: Thread, reason: RegistryError): void {
     this.#threads.delete(thread);
+    clearTimeout(thread.rest);
     clearTimeout(thread.current?.deadline);
     thread.current?.fail(reason);
     thread.current = undefined;

@@ -1,4 +1,6 @@
 import type { Command } from 'commander';
+import { HtpasswdFault } from '../access/htpasswd-file.ts';
+import { Htpasswd } from '../access/htpasswd.ts';
 import { ConfigError } from '../config/config-error.ts';
 import type { Config } from '../config/config.ts';
 import { CertificateError, readCertificate } from '../service/certificate.ts';
@@ -13,6 +15,7 @@ export function addConfigCheck(parent: Command, context: CommandContext): void {
     .action((_options: unknown, command: Command) => {
       const config = configFor(command, context);
       checkCertificate(config);
+      checkAccounts(config);
       const count = Object.keys(config.upstreams).length;
       context.stdout(`The configuration is good: ${count} upstream${count === 1 ? '' : 's'}.\n`);
     });
@@ -25,5 +28,14 @@ function checkCertificate({ server }: Config): void {
   } catch (error) {
     if (!(error instanceof CertificateError)) throw error;
     throw new ConfigError([{ path: ['server', 'tls'], message: error.message }]);
+  }
+}
+
+function checkAccounts({ auth }: Config): void {
+  try {
+    if (auth?.htpasswd !== undefined) void new Htpasswd(auth.htpasswd);
+  } catch (error) {
+    if (!(error instanceof HtpasswdFault)) throw error;
+    throw new ConfigError([{ path: ['auth', 'htpasswd'], message: error.message }]);
   }
 }

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { hashSync } from 'bcryptjs';
 import { PasswordThreads } from '../../src/access/password-checks.ts';
 import { isRegistryError } from '../../src/oci/errors.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const hash = hashSync('secret', 10);
 let threads = new PasswordThreads();
@@ -54,6 +55,14 @@ describe('the threads that compare passwords', () => {
     await Promise.all(asked);
     expect(threads.waiting).toBe(0);
     expect(await threads.compare('secret', hash, 'greedy')).toBe(true);
+  });
+
+  it('end when there is nothing to do, and come back', async () => {
+    const brief = new PasswordThreads(10);
+    expect(await brief.compare('secret', hash, 'a')).toBe(true);
+    await waitFor('the threads to end', () => brief.threads === 0);
+    expect(await brief.compare('wrong', hash, 'a')).toBe(false);
+    await brief.close();
   });
 
   it('fail what waits when they are closed', async () => {

@@ -147,3 +147,19 @@ describe('baleen user', () => {
     });
   });
 });
+
+describe('baleen config check', () => {
+  it('looks into the file of accounts, too', async () => {
+    const config = join(folder, 'config.yaml');
+    writeFileSync(config, `auth: { htpasswd: ${file} }\n`);
+    const check = () => run(['config', 'check', '--config', config]);
+    expect((await check()).stderr).toContain('there is no such file; baleen user add makes it');
+    writeFileSync(file, 'alice:{SHA}abc\n');
+    expect(await check()).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('line 1: alice has no bcrypt hash') as unknown,
+    });
+    await user(['passwd', 'alice'], 'secret');
+    expect(await check()).toMatchObject({ status: 0 });
+  });
+});
