@@ -111,9 +111,10 @@ function isAbandoned(directory: string): boolean {
   }
 }
 
-/** Milliseconds since something was last made or removed in a directory. */
+/** Milliseconds since something was last made or removed in a directory; 0 where another reaper was quicker. */
 function ageOf(directory: string): number {
-  return Date.now() - statSync(directory).mtimeMs;
+  const found = statSync(directory, { throwIfNoEntry: false });
+  return found === undefined ? 0 : Date.now() - found.mtimeMs;
 }
 
 /**
