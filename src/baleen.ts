@@ -30,8 +30,8 @@ import { Scrubbing } from './service/scrubbing.ts';
 import { Servers } from './service/servers.ts';
 import { explainStartFailure } from './cli/start-failure.ts';
 import { gatherStats } from './service/stats.ts';
-import { gcParameters } from './service/purge-parameters.ts';
-import { collectGarbage, evictionPolicy } from './service/store.ts';
+import { gcAction } from './service/gc.ts';
+import { evictionPolicy } from './service/store.ts';
 import { stopSignal } from './service/stop-signal.ts';
 import { upstreamNames } from './service/upstream-names.ts';
 import { readVersion } from './cli/version.ts';
@@ -207,7 +207,7 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
       does: {
         ...maintenance.does,
         ...verdicts.does,
-        gc: async (given) => collectGarbage(store, storage.spool_ttl, gcParameters(given).dryRun),
+        gc: gcAction({ store, spoolTtl: storage.spool_ttl, upkeep: hosted.upkeep, signal }),
       },
     },
   });

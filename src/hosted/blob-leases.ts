@@ -7,7 +7,7 @@ export interface BlobLeasesOptions {
   readonly files: MemberFiles;
   readonly locks: HostedLocks;
   /** For how long a blob stays that no manifest names, in milliseconds. */
-  readonly grace: number;
+  readonly grace: () => number;
 }
 
 /**
@@ -33,7 +33,7 @@ export class BlobLeases {
     const time = await files.time(repository, 'blobs', digest);
     if (time === undefined) return false;
     // Most of the grace is left.
-    if (Date.now() - time < grace / 4) return true;
+    if (Date.now() - time < grace() / 4) return true;
     return locks.withBlobs([digest], () => this.begin(repository, digest));
   }
 

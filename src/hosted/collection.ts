@@ -65,7 +65,6 @@ export class HostedCollection {
    * @throws where the record or the store cannot be read: then no file was removed
    */
   async run(dryRun: boolean, signal: AbortSignal): Promise<CollectionReport> {
-    const startedAt = Date.now();
     using watch = this.#options.locks.watchBlobs();
     const marked = new DigestSet();
     const tags: string[] = [];
@@ -92,7 +91,7 @@ export class HostedCollection {
     const isLost = repositories.length === 0 && !(await this.#hasRecord());
     const swept = isLost
       ? { blobs: 0, bytes: 0 }
-      : await this.#sweep({ marked, watch, startedAt, dryRun }, signal);
+      : await this.#sweep({ marked, watch, dryRun }, signal);
     return {
       dry_run: dryRun,
       repositories: repositories.length,
@@ -118,15 +117,14 @@ export class HostedCollection {
   }
 
   async #sweep(
-    { marked, watch, startedAt, dryRun }: Sweep,
+    { marked, watch, dryRun }: Sweep,
     signal: AbortSignal,
   ): Promise<{ blobs: number; bytes: number }> {
     const { survey, remove, locks } = this.#options;
     let [blobs, bytes] = [0, 0];
     for await (const stored of survey(signal)) {
-      for (const { digest, size, usedAt } of stored) {
-        // What came after the start was linked after it, or will be.
-        if (marked.has(digest) || usedAt >= startedAt) continue;
+      for (const { digest, size } of stored) {
+        if (marked.has(digest)) continue;
         const isRemoved =
           dryRun ||
           (await locks.removingBlob(digest, async () => !watch.seen.has(digest) && remove(digest)));
@@ -142,8 +140,6 @@ export class HostedCollection {
 interface Sweep {
   readonly marked: DigestSet;
   readonly watch: BlobWatch;
-  /** Milliseconds since the epoch. */
-  readonly startedAt: number;
   readonly dryRun: boolean;
 }
 

@@ -66,16 +66,22 @@ export class ManifestShelf implements Removal {
 
   /** Takes a manifest away, the tags that name it, and its entry among its subject's referrers. */
   async deleteManifest(repository: QualifiedName, digest: Digest): Promise<void> {
-    const { catalog, record } = this.#options;
+    const { catalog } = this.#options;
     for (const tag of (await this.tagsByDigest(repository)).get(digest) ?? []) {
       await catalog.deleteTag(repository, tag);
     }
+    await this.deleteUntagged(repository, digest);
+    await pruneIfEmpty(catalog, repository);
+  }
+
+  /** The same for one of many: nobody looks for tags that name it, nor for what is left when it is gone. */
+  async deleteUntagged(repository: QualifiedName, digest: Digest): Promise<void> {
+    const { catalog, record } = this.#options;
     for (const subject of await this.#subjectsOf(repository, digest)) {
       await record.remove(repository, subject, digest);
       await this.#renewPushedIndex(repository, subject, digest);
     }
     await catalog.unlink(repository, 'manifests', [digest]);
-    await pruneIfEmpty(catalog, repository);
   }
 
   /** What the manifest refers to; undefined also where it was lost. */

@@ -11,8 +11,8 @@ import type { RetentionRule, TaggedManifest } from './retention.ts';
 /** Takes single things off the record of a repository; to be called with its lock. */
 export interface Removal {
   deleteTag(repository: QualifiedName, tag: Tag): Promise<void>;
-  /** With what is kept about it: the tags that name it, and what it is said to refer to. */
-  deleteManifest(repository: QualifiedName, digest: Digest): Promise<void>;
+  /** One that no tag names any more, with its entry among the referrers of its subject. */
+  deleteUntagged(repository: QualifiedName, digest: Digest): Promise<void>;
 }
 
 export interface CollectionPolicy {
@@ -111,7 +111,7 @@ export class RepositoryCollector {
     }
     for (const digest of manifests) {
       if (performance.now() > until) return false;
-      await removal.deleteManifest(key, digest);
+      await removal.deleteUntagged(key, digest);
       gone.manifests.push(digest);
     }
     for (const digest of blobs) {

@@ -20,6 +20,7 @@ const live = [
   'hosted.repositories',
   'hosted.delete',
   'hosted.rules',
+  'hosted.gc',
   'offline',
   'notifications',
   'hold',

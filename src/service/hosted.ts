@@ -8,11 +8,11 @@ import { HostedBlobs } from '../hosted/hosted-blobs.ts';
 import { HostedLocks } from '../hosted/hosted-locks.ts';
 import { HostedRules } from '../hosted/hosted-rules.ts';
 import { Mount, type Shelf } from '../hosted/mount.ts';
-import type { Removal } from '../hosted/repository-collector.ts';
 import { UploadSessions } from '../hosted/upload-sessions.ts';
 import { Uploads } from '../hosted/uploads.ts';
 import type { Changes, Content } from '../http/content.ts';
 import type { BufferPool } from '../lib/buffer-pool.ts';
+import { SignOfLife } from '../lib/sign-of-life.ts';
 import type { QualifiedName } from '../oci/repository-name.ts';
 import { ManifestCache } from '../registry/manifest-cache.ts';
 import type { VerifyOptions } from '../registry/verify.ts';
@@ -22,6 +22,7 @@ import { diskStateOf, type DiskState } from '../store/disk-health.ts';
 import { startHousekeeping } from '../store/housekeeping.ts';
 import { Layout } from '../store/layout.ts';
 import type { StoreObserver } from '../store/store-observer.ts';
+import { createCollectionObserver } from '../telemetry/hosted-gc-observer.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import {
@@ -34,6 +35,8 @@ import {
 import { createCatalogObserver } from '../telemetry/observers.ts';
 import { createCare, type Care } from './care.ts';
 import { createHostedManifests } from './hosted-manifests.ts';
+import { HostedUpkeep } from './hosted-upkeep.ts';
+import { signFile } from './hosted-workbench.ts';
 import type { Reloadable } from './reload.ts';
 import { expireUploads } from './upload-expiry.ts';
 import { gatherHostedStats, type HostedStats } from './hosted-stats.ts';
@@ -61,10 +64,10 @@ export interface HostedOptions {
 export class Hosted implements Reloadable {
   readonly content: Content<HostedRoute>;
   readonly changes: Changes;
-  /** Takes things off the record of a repository; for who holds its lock. */
-  readonly removal: Removal;
   /** Uploads that are open. */
   readonly sessions: UploadSessions;
+  readonly upkeep: HostedUpkeep;
+  readonly #sign: SignOfLife;
   readonly #options: HostedOptions;
   readonly #rules: HostedRules;
   readonly #layout: Layout;
@@ -78,6 +81,7 @@ export class Hosted implements Reloadable {
     layout: Layout,
     store: DiskBlobStore,
     catalog: KeyvCatalog,
+    sign: SignOfLife,
   ) {
     const { config, metrics, logger, signal } = options;
     const { manifest_cache, quarantine_size } = config.storage;
@@ -85,6 +89,7 @@ export class Hosted implements Reloadable {
     this.#layout = layout;
     this.#store = store;
     this.#catalog = catalog;
+    this.#sign = sign;
     this.#care = createCare({
       layout,
       store,
@@ -96,11 +101,8 @@ export class Hosted implements Reloadable {
     const { health } = this.#care;
     const cache = new ManifestCache(store, health, manifest_cache);
     const files = new MemberFiles(layout.root);
-    const leases = new BlobLeases({
-      files,
-      locks: this.#locks,
-      grace: config.hosted.gc.grace,
-    });
+    const grace = (): number => this.upkeep.config.gc.grace;
+    const leases = new BlobLeases({ files, locks: this.#locks, grace });
     const observer = createUploadObserver(metrics.hosted, logger);
     this.sessions = new UploadSessions({
       folder: layout.uploads,
@@ -132,7 +134,6 @@ export class Hosted implements Reloadable {
         ...createHostedManifestObserver(metrics.hosted, logger),
       },
     });
-    this.removal = manifests.shelf;
     this.content = {
       ...manifests.content,
       blobs: new HostedBlobs({ catalog, store, health, leases }),
@@ -143,6 +144,19 @@ export class Hosted implements Reloadable {
       manifests: manifests.changes,
       blobs: new BlobDeletion({ catalog, locks: this.#locks, namers, rules: this.#rules }),
     };
+    this.upkeep = new HostedUpkeep({
+      config: config.hosted,
+      layout,
+      store,
+      catalog,
+      locks: this.#locks,
+      removal: manifests.shelf,
+      remove: (digest) => {
+        cache.forget(digest);
+        return store.delete(digest);
+      },
+      observer: createCollectionObserver(metrics.hostedGc, logger),
+    });
   }
 
   /** @throws the file system's error where the directory cannot be used */
@@ -164,7 +178,8 @@ export class Hosted implements Reloadable {
       onlyRecorded: true,
       observer: createCatalogObserver(metrics, logger),
     });
-    const hosted = new Hosted(options, layout, store, catalog);
+    const sign = await SignOfLife.begin(signFile(layout), 'serve', layout.temporary);
+    const hosted = new Hosted(options, layout, store, catalog, sign);
     await hosted.sessions.recover();
     metrics.hosted.observe(() => ({
       bytes: store.usage.bytes,
@@ -211,6 +226,7 @@ export class Hosted implements Reloadable {
       expireUploads(this.sessions, hosted.upload_ttl, signal),
       scrubbing.run(scrubbed, signal),
       tidy(this.#layout, logger, signal),
+      this.upkeep.run(signal),
     ]);
     stop();
   }
@@ -220,15 +236,20 @@ export class Hosted implements Reloadable {
     return this.#catalog.repositories();
   }
 
-  /** Follows what clients may not do. */
-  prepare({ hosted }: Config): () => void {
-    const rules = new HostedRules(hosted);
-    return () => this.#rules.takeOver(rules);
+  /** Follows what clients may not do, and what is collected. */
+  prepare(next: Config): () => void {
+    const rules = new HostedRules(next.hosted);
+    const upkeep = this.upkeep.prepare(next);
+    return () => {
+      this.#rules.takeOver(rules);
+      upkeep();
+    };
   }
 
   async close(): Promise<void> {
     await this.sessions.close();
     await this.#store.close();
     await this.#catalog.close();
+    await this.#sign.end();
   }
 }

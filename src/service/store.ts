@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.ts';
+import type { CollectionReport } from '../hosted/collection.ts';
 import { BufferPool } from '../lib/buffer-pool.ts';
 import { DiskBlobStore, type DiskBlobStoreOptions } from '../store/disk-blob-store.ts';
 import type { EvictionPolicy } from '../store/eviction.ts';
@@ -43,6 +44,8 @@ export async function inspectStore(
 
 /** What `baleen gc` tells. */
 export interface GcReport extends Evicted {
+  /** What was done about what was pushed; left out where nothing was ever pushed. */
+  readonly hosted?: CollectionReport | undefined;
   /** Nothing was removed: this is what would be. */
   readonly dry_run: boolean;
   /** Bytes of all blobs and partial downloads before. */

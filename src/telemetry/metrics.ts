@@ -4,6 +4,7 @@ import { HostedMetrics } from './hosted-metrics.ts';
 import { NotificationMetrics } from './notification-metrics.ts';
 import { LoginMetrics } from './login-metrics.ts';
 import { RequestMetrics, type AnsweredRequest } from './request-metrics.ts';
+import { HostedGcMetrics } from './hosted-gc-metrics.ts';
 import { RepairMetrics } from './repair-metrics.ts';
 import { ServiceMetrics } from './service-metrics.ts';
 import { StoreMetrics } from './store-metrics.ts';
@@ -17,6 +18,8 @@ export class Metrics {
   readonly service: ServiceMetrics;
   /** What is verified, and found wrong. */
   readonly repair: RepairMetrics;
+  /** What is removed of what was pushed. */
+  readonly hostedGc: HostedGcMetrics;
   /** What the store does on its own, and how the disk is. */
   readonly store: StoreMetrics;
   /** What is pushed. */
@@ -41,6 +44,7 @@ export class Metrics {
     collectDefaultMetrics({ register: this.#register });
     this.service = new ServiceMetrics(this.#register);
     this.repair = new RepairMetrics(this.#register);
+    this.hostedGc = new HostedGcMetrics(this.#register);
     this.store = new StoreMetrics(this.#register);
     this.hosted = new HostedMetrics(this.#register);
     this.notifications = new NotificationMetrics(this.#register);

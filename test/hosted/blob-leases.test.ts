@@ -24,7 +24,7 @@ describe('the lease of a blob', () => {
     await record.putMembers(app, 'blobs', [member], Date.now() - age);
     const files = new MemberFiles(directory);
     const locks = new HostedLocks();
-    const leases = new BlobLeases({ files, locks, grace });
+    const leases = new BlobLeases({ files, locks, grace: () => grace });
     const ageNow = async (): Promise<number> =>
       Date.now() - ((await files.time(app, 'blobs', layer)) ?? NaN);
     return { record, files, locks, leases, ageNow };

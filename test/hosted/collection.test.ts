@@ -300,7 +300,7 @@ describe('the collection of what was pushed', () => {
             await catalog.deleteTag(key, tag);
             stop.abort(new Error('the process ends'));
           },
-          deleteManifest: () => Promise.reject(new Error('the disk is gone')),
+          deleteUntagged: () => Promise.reject(new Error('the disk is gone')),
         },
       },
     );

@@ -111,7 +111,7 @@ export class HostedDirectory implements AsyncDisposable {
       catalog,
       removal: {
         deleteTag: (repository, tag) => catalog.deleteTag(repository, tag),
-        deleteManifest: (repository, digest) => catalog.unlink(repository, 'manifests', [digest]),
+        deleteUntagged: (repository, digest) => catalog.unlink(repository, 'manifests', [digest]),
       },
       locks,
       policy: { grace: 0, untagged: 0, rules: () => [], ...policy },
