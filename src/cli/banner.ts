@@ -57,9 +57,11 @@ function push(config: Config, address: string): string {
   const { listen, tls } = config.server;
   // Docker needs neither TLS nor a setting for what it calls localhost.
   const isHere = tls === undefined && (isWildcard(listen) || isLoopback(listen));
-  const image = `${isHere ? formatListen({ ...listen, host: 'localhost' }) : address}/${name}`;
+  const registry = isHere ? formatListen({ ...listen, host: 'localhost' }) : address;
+  const image = `${registry}/${name}`;
   const lines = [
     'Push to it',
+    ...(config.auth === undefined ? [] : [`  docker login ${registry}`]),
     `  docker tag myapp ${image}`,
     `  docker push ${image}`,
     ...(tls === undefined && !isLoopback(listen)

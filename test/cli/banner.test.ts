@@ -59,6 +59,16 @@ describe('the banner', () => {
     expect(banner(load(''), facts)).not.toMatch(/^ +hosts |docker push/m);
   });
 
+  it('has accounts log in before they push, and warns where there are none', () => {
+    const open = banner(load('hosted: { repositories: ["*"] }'), facts);
+    expect(open).toMatch(/hosts .*WARNING/);
+    expect(open).not.toContain('docker login');
+    const auth = `auth: { htpasswd: ${import.meta.filename} }`;
+    const closed = banner(load(`hosted: { repositories: ["*"] }\n${auth}`), facts);
+    expect(closed).toContain('  docker login localhost:5000\n  docker tag');
+    expect(closed).not.toContain('WARNING');
+  });
+
   it('asks for no setting of Docker where there is TLS, or nobody else can come', () => {
     const hosted = 'hosted: { repositories: ["*"] }\nserver: ';
     const file = import.meta.filename;
