@@ -38,6 +38,8 @@ const headerNames = words(`
   __proto__ x-e~
 `);
 
+const parameterNames = words('ns n last artifactType digest mount from tag x').concat('');
+
 /** Makes requests that are valid HTTP/1.1 (RFC 9112), however little sense they make. */
 export class RandomRequests {
   readonly #random: Random;
@@ -51,8 +53,9 @@ export class RandomRequests {
 
   next(): RandomRequest {
     const random = this.#random;
+    if (random.chance(0.05)) return this.#push();
     const method = random.chance(0.7) ? random.pick(['GET', 'HEAD']) : random.pick(methods);
-    const body = random.chance(0.1) && method !== 'TRACE' ? 'x'.repeat(random.between(0, 999)) : '';
+    const body = random.chance(0.1) && method !== 'TRACE' ? this.#body() : '';
     const headers = Array.from({ length: random.between(0, 5) }, () => {
       const name = random.chance(0.9) ? random.pick(headerNames) : this.#token();
       return `${name}: ${this.#value()}`;
@@ -66,12 +69,23 @@ export class RandomRequests {
     };
   }
 
+  /** Something like a manifest for a repository that takes it, or one that is to go. */
+  #push(): RandomRequest {
+    const random = this.#random;
+    const method = random.pick(['PUT', 'PUT', 'PUT', 'DELETE']);
+    const reference = random.pick(['v1', random.pick(this.#digests), this.#components(1).slice(1)]);
+    const query = random.chance(0.3) ? `?tag=v2&tag=${this.#unspaced(this.#value())}` : '';
+    const target = `/v2/local/app/manifests/${reference}${query}`;
+    const body = method === 'PUT' ? this.#body() : '';
+    return { method, target, headers: ['Host: 127.0.0.1'], body };
+  }
+
   #target(): string {
     const random = this.#random;
     const path = random.chance(0.6) ? this.#endpoint() : this.#components(random.between(0, 8));
     if (random.chance(0.6)) return path;
     const parameters = Array.from({ length: random.between(0, 3) }, () => {
-      const name = random.pick(['ns', 'n', 'last', 'artifactType', 'digest', 'mount', '', 'x']);
+      const name = random.pick(parameterNames);
       return `${name}=${this.#unspaced(this.#value())}`;
     });
     return `${path}?${parameters.join('&')}`;
@@ -80,7 +94,13 @@ export class RandomRequests {
   /** Something like what the API has, with a name that may be any. */
   #endpoint(): string {
     const random = this.#random;
-    const name = random.pick(['whale', 'library/whale', 'docker.io/library/whale', '']);
+    const name = random.pick([
+      'whale',
+      'library/whale',
+      'docker.io/library/whale',
+      'local/app',
+      '',
+    ]);
     const digest = random.pick(this.#digests);
     const end = random.pick([
       'tags/list',
@@ -103,6 +123,24 @@ export class RandomRequests {
       return this.#unspaced(this.#text(random.between(1, 20)));
     });
     return `/${some.join('/')}`;
+  }
+
+  /** Bytes, or something like a manifest: the first of them is one, under no Content-Type. */
+  #body(): string {
+    const random = this.#random;
+    if (random.chance(0.3)) return 'x'.repeat(random.between(0, 999));
+    const [digest, ...more] = this.#digests;
+    const descriptor = { mediaType: 'a/b', digest: random.pick([digest, ...more, 'x']), size: 1 };
+    return JSON.stringify(
+      random.pick([
+        { schemaVersion: 2, manifests: [], annotations: { nr: String(random.between(0, 9)) } },
+        { schemaVersion: 2, manifests: [], subject: descriptor },
+        { schemaVersion: 2, manifests: [descriptor] },
+        { schemaVersion: 2, config: descriptor, layers: [descriptor], subject: descriptor },
+        { schemaVersion: random.pick([1, null, '2']), config: null, layers: {} },
+        random.pick([null, 1, '', [], {}, [[]]]),
+      ]),
+    );
   }
 
   #hostname(): string {
