@@ -1,37 +1,51 @@
-import { beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Baleen, type Settings } from '../support/baleen.ts';
 import { get } from '../support/http-get.ts';
 import { indexOf, seededImage, type Image } from '../support/images.ts';
 import { push } from '../support/push.ts';
-import { testResources } from '../support/resources.ts';
+import { suiteResources, testResources } from '../support/resources.ts';
 import { ScriptedUpstream } from '../support/scripted-upstream.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { WebhookReceiver, type ReceivedEvent } from '../support/webhook-receiver.ts';
 
 jest.setTimeout(60_000);
 
+const suite = suiteResources();
 const resources = testResources();
-const image = seededImage([40_000], 71);
-const index = indexOf({ amd64: image, arm64: seededImage([30_000], 72) });
 
 let upstream: ScriptedUpstream;
 let receiver: WebhookReceiver;
 let baleen: Baleen;
 
+/** What a test pulls or pushes: new to Baleen each time. */
+let image: Image;
+let index: Image;
+let seed = 700;
+/** The endpoint of a test: each has a queue of its own. */
+let name = '';
+
 const all = ['push', 'pull', 'delete', 'cache', 'hold'];
 
-function settings(endpoint: Settings = {}, more: Settings = {}): Settings {
-  return {
-    upstreams: { 'reef.example': { url: upstream.url, tag_ttl: '1h' } },
-    notifications: {
-      endpoints: { scanner: { url: receiver.url, events: all, ...endpoint } },
-    },
-    ...more,
-  };
+/** Has Baleen tell the test's receiver of everything, or as it is said. */
+async function listen(more: Settings = {}): Promise<void> {
+  const endpoints = { [name]: { url: receiver.url, events: all, ...more } };
+  expect(await baleen.reload({ notifications: { endpoints } })).toBe(true);
 }
 
+beforeAll(async () => {
+  upstream = suite.use(await ScriptedUpstream.start());
+  baleen = suite.use(
+    await Baleen.start({
+      upstreams: { 'reef.example': { url: upstream.url, tag_ttl: '0s' } },
+      hosted: { repositories: ['local/**'] },
+    }),
+  );
+});
+
 beforeEach(async () => {
-  upstream = resources.use(await ScriptedUpstream.start());
+  image = seededImage([40_000], ++seed);
+  index = indexOf({ amd64: image, arm64: seededImage([30_000], ++seed) });
+  name = `receiver-${String(seed)}`;
   upstream.add('blue/whale', 'v1', image);
   upstream.add('blue/whale', 'multi', index);
   receiver = resources.use(await WebhookReceiver.start());
@@ -55,7 +69,7 @@ const actions = (events: readonly ReceivedEvent[]): string[] =>
 
 describe('notifications of what is pulled through', () => {
   it('tell of what is new here and of each pull of a manifest, in the form of the CNCF registry', async () => {
-    baleen = resources.use(await Baleen.start(settings()));
+    await listen();
     await pull(image, 'v1');
     await pull(image, 'v1');
     await waitFor('three events', () => receiver.events.length === 3);
@@ -85,7 +99,7 @@ describe('notifications of what is pulled through', () => {
   });
 
   it('tell of layers where they are asked to, and once for each that is new', async () => {
-    baleen = resources.use(await Baleen.start(settings({ blobs: true, events: ['cache'] })));
+    await listen({ blobs: true, events: ['cache'] });
     await pull(index, 'multi');
     await pull(index, 'multi');
     const expected = [index.manifest, ...index.children, ...index.blobs];
@@ -97,7 +111,7 @@ describe('notifications of what is pulled through', () => {
   });
 
   it('survive SIGKILL, and a receiver that is down meanwhile', async () => {
-    baleen = resources.use(await Baleen.start(settings({ events: ['cache'] })));
+    await listen({ events: ['cache'] });
     await receiver.stop();
     await pull(image, 'v1');
     await pull(index, 'multi');
@@ -105,11 +119,11 @@ describe('notifications of what is pulled through', () => {
     const expected = ['cache v1', 'cache multi', `cache ${index.children[1]!.digest}`];
     await waitFor(
       'the queue',
-      async () => (await baleen.metric('baleen_notifications_queued')) === expected.length,
+      async () => (await baleen.metric('baleen_notifications_queued', name)) === expected.length,
     );
     await waitFor(
       'a failure',
-      async () => (await baleen.metric('baleen_notifications_failures_total')) > 0,
+      async () => (await baleen.metric('baleen_notifications_failures_total', name)) > 0,
     );
     await baleen.kill();
     await receiver.listen();
@@ -120,21 +134,16 @@ describe('notifications of what is pulled through', () => {
 
   it('hold up no pull while the receiver hangs, and stop with the service', async () => {
     receiver.gate = new Promise(() => undefined);
-    baleen = resources.use(await Baleen.start(settings()));
+    await listen();
     for (let n = 0; n < 20; n += 1) await pull(image, 'v1');
     await waitFor('a request that hangs', () => receiver.waiting === 1);
     expect((await baleen.stop()).code).toBe(0);
+    await baleen.start();
   });
 
   it('are shown on the operations port, with no secret anywhere', async () => {
-    baleen = resources.use(
-      await Baleen.start(
-        settings({
-          url: `${receiver.url}?token=hunter2`,
-          headers: { Authorization: 'Bearer hunter3-hunter3' },
-        }),
-      ),
-    );
+    const headers = { Authorization: 'Bearer hunter3-hunter3' };
+    await listen({ url: `${receiver.url}?token=hunter2`, headers });
     receiver.faults.push(500);
     await pull(image, 'v1');
     await waitFor('delivery', () => receiver.events.length === 2);
@@ -144,7 +153,7 @@ describe('notifications of what is pulled through', () => {
     };
     expect(shown.endpoints).toEqual([
       {
-        name: 'scanner',
+        name,
         url: `${receiver.url}?token=***`,
         queued: 0,
         bytes: expect.any(Number),
@@ -156,8 +165,7 @@ describe('notifications of what is pulled through', () => {
         last_delivery: expect.stringMatching(/^\d{4}-/),
       },
     ]);
-    expect(await baleen.metric('baleen_notifications_delivered_total', 'scanner')).toBe(2);
-    await baleen.stop();
+    expect(await baleen.metric('baleen_notifications_delivered_total', name)).toBe(2);
     expect(baleen.process.stdout).toContain('an endpoint did not take its events');
     expect(JSON.stringify(shown) + baleen.process.stdout + baleen.process.stderr).not.toMatch(
       /hunter/,
@@ -165,22 +173,19 @@ describe('notifications of what is pulled through', () => {
   });
 
   it('go to another receiver after SIGHUP, and what waited goes along', async () => {
-    baleen = resources.use(await Baleen.start(settings({ events: ['cache'] })));
+    await listen({ events: ['cache'] });
     await receiver.stop();
     await pull(image, 'v1');
     const other = resources.use(await WebhookReceiver.start());
-    const { notifications } = settings({ events: ['cache'], url: other.url });
-    expect(await baleen.reload({ notifications })).toBe(true);
+    await listen({ events: ['cache'], url: other.url });
     await waitFor('the event', () => other.events.length === 1);
-    const broken = { endpoints: { scanner: { url: other.url, ca: baleen.configFile } } };
-    expect(await baleen.reload({ notifications: broken })).toBe(false);
+    const endpoints = { [name]: { url: other.url, ca: baleen.configFile } };
+    expect(await baleen.reload({ notifications: { endpoints } })).toBe(false);
+    await listen();
   });
 });
 
 describe('notifications of what is pushed', () => {
-  const hosted = { hosted: { repositories: ['local/**'] } };
-  const [config, layer] = image.blobs;
-
   const send = async (
     method: string,
     to: string,
@@ -204,7 +209,8 @@ describe('notifications of what is pushed', () => {
     );
 
   it('tell of pushes, mounts and deletes, with who did it and where it is', async () => {
-    baleen = resources.use(await Baleen.start(settings({ blobs: true }, hosted)));
+    await listen({ blobs: true });
+    const [config, layer] = image.blobs;
     await push({ url: baleen.url }, 'local/whale', 'v1', image);
     await send('POST', `/v2/local/krill/blobs/uploads/?mount=${layer!.digest}&from=local/whale`);
     await put(`${image.manifest.digest}?tag=v2&tag=v3`);
@@ -260,11 +266,11 @@ describe('notifications of what is pushed', () => {
   });
 
   it('lose no acknowledged push to SIGKILL', async () => {
-    baleen = resources.use(await Baleen.start(settings({ events: ['push'] }, hosted)));
+    await listen({ events: ['push'] });
     await receiver.stop();
     await push({ url: baleen.url }, 'local/whale', 'first', image);
     const acknowledged = ['first'];
-    for (let round = 0; round < 3; round += 1) {
+    for (let round = 0; round < 2; round += 1) {
       // Some are on their way when it dies.
       const pushes = Array.from({ length: 30 }, async (_, n) => {
         const tag = `r${String(round)}-${String(n)}`;
@@ -278,7 +284,7 @@ describe('notifications of what is pushed', () => {
     expect(acknowledged.length).toBeGreaterThan(3);
     await receiver.listen();
     await waitFor('the queue to be empty', async () => {
-      const waiting = await baleen.metric('baleen_notifications_queued');
+      const waiting = await baleen.metric('baleen_notifications_queued', name);
       return waiting === 0 && receiver.events.length >= acknowledged.length;
     });
     const told = new Set(receiver.events.map(({ target }) => target.tag));
