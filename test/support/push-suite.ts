@@ -18,9 +18,9 @@ export interface PushSuite {
   readonly showsMessages?: boolean;
 }
 
-/** `local/…` lives here, everything else is docker.io, which is not asked. */
+/** `local/…` lives here, with tags that stay; everything else is docker.io, which is not asked. */
 const openToEverybody: Settings = {
-  hosted: { repositories: ['local/**'] },
+  hosted: { repositories: ['local/**'], rules: [{ tags: ['v*'], immutable: true }] },
   upstreams: { 'docker.io': { url: 'http://127.0.0.1:9', offline: true } },
   default_upstream: 'docker.io',
 };
@@ -83,6 +83,19 @@ export function describePushes(suite: PushSuite): void {
       await pulls('local/other/app:1.0');
     });
   }
+
+  it('is told that a tag stays what it is, and pushes the same image again', async () => {
+    await client.hold('local/app:v1', image);
+    await pushes('local/app:v1');
+    await pushes('local/app:v1');
+    await client.hold('local/app:v1', runnableImage(43));
+    const { code, stdout, stderr } = await client.push('local/app:v1');
+    expect(code).not.toBe(0);
+    expect(stdout + stderr).toMatch(
+      showsMessages ? /the tag v1 is immutable here/ : /403 Forbidden/,
+    );
+    await pulls('local/app:v1');
+  });
 
   it('finds everything again when Baleen was killed right after the push', async () => {
     await client.hold('local/killed:1.0', image);

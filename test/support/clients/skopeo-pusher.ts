@@ -64,7 +64,9 @@ export class SkopeoPusher implements PushClient {
       certificates === undefined
         ? [`--${registry}-tls-verify=false`]
         : [`--${registry}-cert-dir`, certificates];
-    const how = ['--all', '--preserve-digests', '--quiet', ...trust];
+    // Where it may change nothing, skopeo hides why a registry refuses an index.
+    const preserve = registry === 'src' ? ['--preserve-digests'] : [];
+    const how = ['--all', ...preserve, '--quiet', ...trust];
     return this.#skopeo('--policy', this.#store.policy, 'copy', ...how, from, to);
   }
 
