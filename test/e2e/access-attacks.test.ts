@@ -274,6 +274,65 @@ describe('a manifest', () => {
   });
 });
 
+describe('a proof', () => {
+  const base64 = (text: string): string => Buffer.from(text).toString('base64');
+  const jwt = (head: object, claims: object, signature = ''): string =>
+    [JSON.stringify(head), JSON.stringify(claims)]
+      .map((part) => Buffer.from(part).toString('base64url'))
+      .concat(signature)
+      .join('.');
+  const claims = {
+    iss: 'baleen',
+    sub: 'root',
+    aud: 'baleen',
+    iat: 1,
+    nbf: 1,
+    exp: 9_999_999_999,
+    jti: 'x',
+    access: [{ type: 'repository', name: 'local/closed', actions: ['pull'] }],
+  };
+
+  it.each([
+    'Basic',
+    'Basic !!!!',
+    `Basic ${base64('rita')}`,
+    `Basic ${base64('rita:')}`,
+    `Basic ${base64(':')}`,
+    `Basic ${base64('anonymous:')}`,
+    `Basic ${base64('*:*')}`,
+    `Basic ${base64('devs:devs')}`,
+    `Basic ${base64(`Rita:${passwordOf('rita')}`)}`,
+    `Basic ${base64(`rita:${passwordOf('rita')} `)}`,
+    `Basic ${base64(`rita:${passwordOf('rita')}\0`)}`,
+    'Bearer',
+    'Bearer null',
+    'Bearer a.b.c',
+    `Bearer ${base64(`root:${passwordOf('root')}`)}`,
+    `Bearer ${jwt({ alg: 'none', typ: 'JWT' }, claims)}`,
+    `Bearer ${jwt({ alg: 'HS256', typ: 'JWT' }, claims, 'AAAA')}`,
+    `Bearer ${jwt({ alg: 'ES256', typ: 'JWT', jku: 'http://127.0.0.1:1/' }, claims, 'AAAA')}`,
+    'Digest username="root"',
+    'Negotiate AAAA',
+    `Bearer ${'a'.repeat(10_000)}`,
+  ])('that proves nothing is refused, also where none is needed: %s', async (authorization) => {
+    for (const name of ['local/closed', 'local/open']) {
+      const path = `/v2/${name}/manifests/v1`;
+      const answer = await ask(port, { method: 'GET', path, headers: { authorization } });
+      expect(answer.status).toBe(401);
+      expect(answer.text).toContain('"UNAUTHORIZED"');
+      expect(answer.headers['www-authenticate']).toMatch(/^Bearer realm="/);
+    }
+  });
+
+  it('of the wrong kind is of no use for getting a token', async () => {
+    const token = await fetchToken(port, realm, 'root', ['repository:local/closed:pull']);
+    const path = `${realm.path}?service=${realm.service}&scope=repository:local/closed:pull`;
+    expect((await bearing(token, { path })).status).toBe(401);
+    const asked = { path, headers: { authorization: `Basic ${base64(`root:${token}`)}` } };
+    expect((await ask(port, { method: 'GET', ...asked })).status).toBe(401);
+  });
+});
+
 describe('a token', () => {
   it('asked for more than is allowed is good for what is allowed', async () => {
     const scopes = ['repository:local/closed:pull,push,delete', 'repository:local/open:*'];
