@@ -14,6 +14,7 @@ import { artifactOf, indexOf, seededImage, type Content } from '../support/image
 import { push } from '../support/push.ts';
 import { rawRequest } from '../support/raw-request.ts';
 import { suiteResources } from '../support/resources.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 jest.setTimeout(60_000);
 
@@ -213,10 +214,9 @@ describe('a refusal', () => {
     const counted = () => world.baleen.metric('baleen_access_refusals_total', '"DENIED"', '"push"');
     const before = await counted();
     await as('nora', { method: 'POST', path: '/v2/local/closed/blobs/uploads/' });
-    expect(await counted()).toBe(before + 1);
-    expect(world.baleen.process.stdout).toMatch(
-      /"account":"nora","method":"POST".*"status":403,"error":"DENIED","refused":"push"/,
-    );
+    await waitFor('the count', async () => (await counted()) === before + 1);
+    const line = /"account":"nora","method":"POST".*"status":403,"error":"DENIED","refused":"push"/;
+    await waitFor('the line', () => line.test(world.baleen.process.stdout));
   });
 });
 
