@@ -44,7 +44,7 @@ export interface EndpointStatus {
 }
 
 /** Bytes of events in one request, unless one alone is larger. */
-const largestBody = 1024 * 1024;
+const largestBody = 256 * 1024;
 
 /** One receiver, with its queue: events go out in order, one request at a time. */
 export class Endpoint {

@@ -49,7 +49,16 @@ export class Webhook {
   /** Posts lines that `eventLine` made. Never rejects, except with the signal's reason. */
   async post(lines: readonly string[], signal: AbortSignal): Promise<Delivery> {
     const { url, timeout, userAgent } = this.#options;
-    const deadline = AbortSignal.timeout(timeout);
+    signal.throwIfAborted();
+    // Not AbortSignal.timeout: it would live on, with all that it holds, when the answer has come.
+    const end = new AbortController();
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      end.abort();
+    }, timeout);
+    const stop = (): void => end.abort();
+    signal.addEventListener('abort', stop, { once: true });
     try {
       const headers = await this.#headers();
       const answer = await request(url, {
@@ -57,7 +66,7 @@ export class Webhook {
         method: 'POST',
         headers: { 'user-agent': userAgent, ...headers, 'content-type': eventsMediaType },
         body: envelopeOf(lines),
-        signal: AbortSignal.any([signal, deadline]),
+        signal: end.signal,
       });
       const { statusCode: status } = answer;
       await answer.body.dump({ limit: mostOfBody }).catch(() => undefined);
@@ -71,8 +80,11 @@ export class Webhook {
       };
     } catch (error) {
       signal.throwIfAborted();
-      const reason = deadline.aborted ? 'it did not answer in time' : describeError(error);
+      const reason = isLate ? 'it did not answer in time' : describeError(error);
       return { kind: 'failed', reason, retryAfter: 0 };
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', stop);
     }
   }
 
