@@ -1,10 +1,11 @@
 /** The load generator: one process for all clients, so that its cost is known and small. */
 import { runBurst } from './load-burst.ts';
+import { runPush } from './load-push.ts';
 import { runSlow } from './load-slow.ts';
 import { runWindow } from './load-window.ts';
-import type { Answer, BurstResult, Job, SlowResult, WindowResult } from './messages.ts';
+import type { Answer, BurstResult, Job, PushResult, SlowResult, WindowResult } from './messages.ts';
 
-type Result = WindowResult | BurstResult | SlowResult;
+type Result = WindowResult | BurstResult | PushResult | SlowResult;
 
 process.on('message', (job: Job) => {
   void run(job).then(
@@ -20,6 +21,8 @@ function run(job: Job): Promise<Result> {
       return runWindow(job);
     case 'burst':
       return runBurst(job);
+    case 'push':
+      return runPush(job);
     case 'slow':
       return runSlow(job);
   }

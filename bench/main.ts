@@ -15,6 +15,7 @@ import { Load } from './load.ts';
 import { measureBlobs } from './measure-blobs.ts';
 import { measureCold } from './measure-cold.ts';
 import { measureManifests } from './measure-manifests.ts';
+import { measurePush } from './measure-push.ts';
 import { measureMemory } from './measure-memory.ts';
 import { HELP, parseOptions, type Options, type Section } from './options.ts';
 import { report, type RunFacts } from './report.ts';
@@ -32,6 +33,7 @@ const MEASURES: Record<Section, (context: Context, figures: Figures) => Promise<
   manifests: measureManifests,
   blobs: measureBlobs,
   cold: measureCold,
+  push: measurePush,
   memory: measureMemory,
 };
 

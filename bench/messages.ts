@@ -58,7 +58,21 @@ export type Job =
       readonly rate: number;
       /** From when all clients are being answered. */
       readonly duration: number;
+    })
+  /** One client that pushes a blob of one block, repeated. */
+  | (Target & {
+      readonly kind: 'push';
+      readonly seed: number;
+      readonly size: number;
+      readonly digest: string;
     });
+
+export interface PushResult {
+  /** From the first request to the last answer. */
+  readonly seconds: number;
+  /** What of it passed after the last byte was answered for. */
+  readonly closingSeconds: number;
+}
 
 export interface WindowResult {
   readonly seconds: number;
@@ -88,7 +102,9 @@ export type JobResult<J extends Job> = J['kind'] extends 'window'
   ? WindowResult
   : J['kind'] extends 'burst'
     ? BurstResult
-    : SlowResult;
+    : J['kind'] extends 'push'
+      ? PushResult
+      : SlowResult;
 
 /** How a child process answers: with the value, or with what went wrong. */
 export type Answer<T> = { readonly value: T } | { readonly error: string };

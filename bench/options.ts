@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 
-export const SECTIONS = ['manifests', 'blobs', 'cold', 'memory'] as const;
+export const SECTIONS = ['manifests', 'blobs', 'cold', 'push', 'memory'] as const;
 export type Section = (typeof SECTIONS)[number];
 
 export const SERVERS = ['baleen', 'docker-registry', 'nginx'] as const;
@@ -18,6 +18,7 @@ export interface Options {
   readonly output: string | undefined;
   readonly blobSize: number;
   readonly bigBlobSize: number;
+  readonly pushSize: number;
   readonly upstreamRate: number;
   /** Before the first measurement, so that compilers have done their work. */
   readonly manifestWarmUp: number;
@@ -66,6 +67,7 @@ export function parseOptions(args: readonly string[], defaultOutput: string): Op
     output: values.output ?? (whole ? defaultOutput : undefined),
     blobSize: 100_000_000,
     bigBlobSize: quick ? 1_000_000_000 : 4_000_000_000,
+    pushSize: 1_000_000_000,
     // A fast line to a public registry. The fan-out is measured, not the machine: 100 times 50 MB/s
     // would be more than any server sends from memory on two cores that its clients share.
     upstreamRate: 20_000_000,

@@ -2,6 +2,7 @@ import type { Figures, Subject } from './figures.ts';
 import { blobCpuMetric, blobRateMetric } from './measure-blobs.ts';
 import { coldMetrics } from './measure-cold.ts';
 import { manifestMetric, MANIFEST_CONNECTIONS, REFERENCES } from './measure-manifests.ts';
+import { pushMetrics } from './measure-push.ts';
 import { MEMORY_CASES, memoryMetric } from './measure-memory.ts';
 import type { Options, Section } from './options.ts';
 import { pairwise, present, spread, type Series, type Spread } from './statistics.ts';
@@ -72,6 +73,15 @@ const SECTION_TEXTS: Record<Section, (figures: Figures, options: Options) => str
       figures,
       ['direct', ...servers],
       coldClients.flatMap((clients) => Object.values(coldMetrics(clients))),
+    ),
+  ],
+  push: (figures, { servers, pushSize }) => [
+    '## Pushing a blob',
+    `A blob of ${pushSize / 1e6} MB, pushed by one client as docker does: a session, one stream, and the digest at the end; verified, and synced to the disk before the answer. Another blob each round.`,
+    table(
+      figures,
+      servers.filter((name) => name !== 'nginx'),
+      Object.values(pushMetrics),
     ),
   ],
   memory: (figures, { servers, slowReaders, slowRate, blobSize, bigBlobSize }) => [

@@ -2,6 +2,7 @@ import type { Figures } from './figures.ts';
 import { blobCpuMetric, blobRateMetric } from './measure-blobs.ts';
 import { coldMetrics } from './measure-cold.ts';
 import { manifestMetric } from './measure-manifests.ts';
+import { pushMetrics } from './measure-push.ts';
 import { memoryMetric } from './measure-memory.ts';
 import type { Options } from './options.ts';
 import { highest, pairwise, present, spread, type Series, type Spread } from './statistics.ts';
@@ -22,6 +23,7 @@ const MANIFEST_RATIO = 50;
 const MANIFEST_RATE = 20_000;
 const COLD_RATIO = 1.15;
 const FIRST_BYTE_LAG = 100;
+const PUSH_RATIO = 0.8;
 const MEMORY = 200;
 
 /** What is asked of Baleen, judged on a run's figures. */
@@ -90,6 +92,13 @@ export function judge(figures: Figures, options: Options): readonly Target[] {
       'ms',
     );
   }
+  atLeast(
+    `pushing a blob: ≥ ${PUSH_RATIO} × docker-registry's rate`,
+    pairwise(ours(pushMetrics.rate), figures.series(pushMetrics.rate, 'docker-registry')),
+    PUSH_RATIO,
+    '×',
+  );
+  atMost(`resident memory, pushing a blob: < ${MEMORY} MB`, ours(pushMetrics.memory), MEMORY, 'MB');
   for (const memoryCase of ['slow readers, warm', 'slow readers, cold', 'big blob'] as const) {
     atMost(
       `resident memory, ${memoryCase}: < ${MEMORY} MB`,

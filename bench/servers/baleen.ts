@@ -2,7 +2,7 @@ import { access, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePort, launch } from './launch.ts';
-import type { ServerKind } from './server.ts';
+import type { Server, ServerKind } from './server.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const entry = join(root, 'src/main.ts');
@@ -21,26 +21,31 @@ export const baleen: ServerKind = {
     return `baleen ${version} on Node ${process.version}: defaults, embedded catalog, access log on (json, into a file)`;
   },
   start: (upstreamPort) =>
-    launch('baleen', async (folder, port) => {
-      const config = join(folder, 'config.yaml');
-      const operations = await freePort();
-      return {
-        command: process.execPath,
-        // As `npm start` does.
-        args: ['--max-semi-space-size=2', ...extraFlags(), entry, '--config', config],
-        files: {
-          [config]: `server: { listen: "127.0.0.1:${port}" }
-operations: { listen: "127.0.0.1:${operations}" }
-storage: { directory: "${join(folder, 'data')}" }
-upstreams:
+    run(`upstreams:
   docker.io: { url: "http://127.0.0.1:${upstreamPort}" }
 default_upstream: docker.io
-log: { level: info, format: json }
-`,
-        },
-      };
-    }),
+`),
+  startHosted: () => run('hosted: { repositories: ["**"] }\n'),
 };
+
+function run(more: string): Promise<Server> {
+  return launch('baleen', async (folder, port) => {
+    const config = join(folder, 'config.yaml');
+    const operations = await freePort();
+    return {
+      command: process.execPath,
+      // As `npm start` does.
+      args: ['--max-semi-space-size=2', ...extraFlags(), entry, '--config', config],
+      files: {
+        [config]: `server: { listen: "127.0.0.1:${port}" }
+operations: { listen: "127.0.0.1:${operations}" }
+storage: { directory: "${join(folder, 'data')}" }
+${more}log: { level: info, format: json }
+`,
+      },
+    };
+  });
+}
 
 /** Flags for a profiler, from BENCH_NODE_FLAGS, by blanks. */
 function extraFlags(): string[] {

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { launch, versionOf } from './launch.ts';
-import type { ServerKind } from './server.ts';
+import type { Server, ServerKind } from './server.ts';
 
-/** CNCF distribution in proxy mode. It asks the upstream for `/v2/` when it boots, and panics without an answer. */
+/** CNCF distribution in proxy mode, or as the registry that it is. As a proxy it asks the upstream for `/v2/` when it boots, and panics without an answer. */
 export const dockerRegistry: ServerKind = {
   name: 'docker-registry',
   describe: async () => {
@@ -10,24 +10,29 @@ export const dockerRegistry: ServerKind = {
     const number = version?.split(/\s+/).at(-1);
     return number === undefined
       ? undefined
-      : `docker-registry ${number}: proxy mode, filesystem storage, descriptors cached in memory, access log off`;
+      : `docker-registry ${number}: proxy mode (for pushes, none), filesystem storage, descriptors cached in memory, access log off`;
   },
   start: (upstreamPort) =>
-    launch('docker-registry', (folder, port) => {
-      const config = join(folder, 'config.yml');
-      return Promise.resolve({
-        command: 'docker-registry',
-        args: ['serve', config],
-        files: {
-          [config]: `version: 0.1
+    run(`proxy: { remoteurl: "http://127.0.0.1:${upstreamPort}" }
+`),
+  startHosted: () => run(''),
+};
+
+function run(more: string): Promise<Server> {
+  return launch('docker-registry', (folder, port) => {
+    const config = join(folder, 'config.yml');
+    return Promise.resolve({
+      command: 'docker-registry',
+      args: ['serve', config],
+      files: {
+        [config]: `version: 0.1
 log: { level: error, accesslog: { disabled: true } }
 storage:
   filesystem: { rootdirectory: "${join(folder, 'data')}" }
   cache: { blobdescriptor: inmemory }
 http: { addr: "127.0.0.1:${port}" }
-proxy: { remoteurl: "http://127.0.0.1:${upstreamPort}" }
-`,
-        },
-      });
-    }),
-};
+${more}`,
+      },
+    });
+  });
+}

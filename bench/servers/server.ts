@@ -16,4 +16,6 @@ export interface ServerKind {
   /** A line for the report: program, version, settings that matter. Undefined where it is not installed. */
   describe(): Promise<string | undefined>;
   start(upstreamPort: number): Promise<Server>;
+  /** The same as a registry that can be pushed to; left out where it is none. */
+  startHosted?: () => Promise<Server>;
 }

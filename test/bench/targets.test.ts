@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { Figures } from '../../bench/figures.ts';
 import { blobRateMetric } from '../../bench/measure-blobs.ts';
 import { coldMetrics } from '../../bench/measure-cold.ts';
+import { pushMetrics } from '../../bench/measure-push.ts';
 import { memoryMetric } from '../../bench/measure-memory.ts';
 import { parseOptions } from '../../bench/options.ts';
 import { report } from '../../bench/report.ts';
@@ -43,6 +44,17 @@ describe('bench targets', () => {
     const { measured, holds } = verdict(figures, /^100 clients.*last client/);
     expect(measured?.median).toBeCloseTo(1.2);
     expect(holds).toBe(false);
+  });
+
+  it('holds a push against docker-registry, and to its memory', () => {
+    const figures = new Figures();
+    for (const [round, rate] of [90, 70].entries()) {
+      figures.add(pushMetrics.rate, 'baleen', round, rate);
+      figures.add(pushMetrics.rate, 'docker-registry', round, 100);
+      figures.add(pushMetrics.memory, 'baleen', round, 210);
+    }
+    expect(verdict(figures, /^pushing a blob/).measured?.median).toBeCloseTo(0.8);
+    expect(verdict(figures, /^resident memory, pushing/).holds).toBe(false);
   });
 
   it('says so where nothing was measured', () => {
