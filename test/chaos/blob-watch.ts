@@ -51,19 +51,29 @@ export class BlobWatch implements Disposable {
     }
   }
 
-  /** Bytes of all committed blobs, as the disk has them now. */
+  /**
+   * Bytes of committed blobs that the disk held at one moment, at least. A walk alone may count a file
+   * that goes meanwhile and the one that comes in its place; what two walks find was there between them.
+   */
   async bytes(): Promise<number> {
+    const before = await this.#walk();
+    const after = await this.#walk();
     let sum = 0;
+    for (const [file, size] of after) if (before.has(file)) sum += size;
+    return sum;
+  }
+
+  /** The size of each committed file; one that was replaced is another one. */
+  async #walk(): Promise<Map<string, number>> {
+    const sizes = new Map<string, number>();
     for (const prefix of await readdir(this.#root)) {
-      const folder = join(this.#root, prefix);
-      for (const name of await readdir(folder)) {
-        sum += await stat(join(folder, name)).then(
-          ({ size }) => size,
-          () => 0,
-        );
+      for (const name of await readdir(join(this.#root, prefix))) {
+        const found = await stat(join(this.#root, prefix, name)).catch(() => undefined);
+        if (found === undefined) continue;
+        sizes.set(`${name} ${String(found.ino)} ${String(found.birthtimeMs)}`, found.size);
       }
     }
-    return sum;
+    return sizes;
   }
 
   [Symbol.dispose](): void {
