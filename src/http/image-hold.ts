@@ -4,6 +4,7 @@ import type { Digest } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
 import { parseManifest } from '../oci/manifest.ts';
 import { isIndexType } from '../oci/media-type.ts';
+import { isReferrersTag } from '../oci/reference.ts';
 import type { StoredManifest } from '../registry/manifest-cache.ts';
 import type { Route } from '../registry/resolve-route.ts';
 import type { Hold } from './manifests.ts';
@@ -40,11 +41,13 @@ export class ImageHold implements Hold {
     const { repository } = targetOf('', route);
     if (!policy.matches(repository) || policy.exempt.has(context.caller.account)) return;
     const { digest } = manifest;
+    // A list like the one of the referrers API: what it names is held back by itself.
+    const isIndex = isIndexType(manifest.mediaType);
+    if (isIndex && isReferrersTag(context.reference ?? '')) return;
     const said = this.#verdicts.of(digest, Date.now());
     const held = heldBy(policy, said);
     if (held === undefined) {
-      const isIndex = said !== undefined && isIndexType(manifest.mediaType);
-      if (isIndex && !this.#verdicts.hasOpened(digest)) {
+      if (isIndex && said !== undefined && !this.#verdicts.hasOpened(digest)) {
         this.#verdicts.cover(said, digest, childrenOf(manifest));
       }
       return;

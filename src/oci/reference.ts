@@ -38,3 +38,8 @@ export function referrersTag(subject: Digest): Tag {
   const colon = subject.indexOf(':');
   return `${subject.slice(0, colon).slice(0, 32)}-${subject.slice(colon + 1).slice(0, 64)}` as Tag;
 }
+
+/** Whether a tag may be one of those: clients ask for it where they look for an image's referrers. */
+export function isReferrersTag(text: string): boolean {
+  return /^sha(?:256|512)-[0-9a-f]{64}$/.test(text);
+}

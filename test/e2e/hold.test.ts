@@ -112,6 +112,19 @@ describe('an image that nobody has judged', () => {
     expect((await pull('nothing')).status).toBe(404);
   });
 
+  it('is no list of referrers under the tag that is meant for those', async () => {
+    const signature = artifactOf(image.manifest, 'text/signature', 'mine');
+    const list = indexOf({ amd64: signature });
+    const tag = digest.replace(':', '-');
+    upstream.add('blue/whale', tag, list);
+    expect((await pull(tag)).digest).toBe(list.manifest.digest);
+    expect((await pull(list.manifest.digest)).status).toBe(403);
+    expect((await pull(signature.manifest.digest)).status).toBe(403);
+    // An image under such a tag is none.
+    upstream.add('blue/whale', tag, image);
+    expect((await pull(tag)).status).toBe(403);
+  });
+
   it('goes out from the operations port, for the scanner', async () => {
     const got = await get(`${baleen.operationsUrl}${pathOf('v1')}`);
     expect(got.digest).toBe(digest);
