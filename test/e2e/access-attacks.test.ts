@@ -28,8 +28,15 @@ beforeAll(async () => {
   port = world.baleen.port;
   realm = await realmOf(port);
   // All that is private is in the cache: only the rules stand before it.
-  for (const path of ['corp.example/team/app', 'library/whale', 'local/closed']) {
-    expect((await as('root', { path: `/v2/${path}/manifests/v1` })).status).toBe(200);
+  for (const [name, place] of [
+    ['corp.example/team/app', 'private'],
+    ['library/whale', 'public'],
+    ['local/closed', 'closed'],
+  ] as const) {
+    const blobs = images[place].blobs.map(({ digest }) => `blobs/${digest}`);
+    for (const path of ['manifests/v1', ...blobs]) {
+      expect((await as('root', { path: `/v2/${name}/${path}` })).status).toBe(200);
+    }
   }
 });
 
