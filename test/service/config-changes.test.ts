@@ -42,8 +42,20 @@ describe('what a configuration that is read again changes', () => {
     ],
     ['a certificate', tls, otherCertificate, ['server.tls.cert'], []],
     ['the clients’ authority', clients, otherClients, ['server.tls.client_ca'], []],
-    ['HTTPS for HTTP', plain, tls, [], ['server.tls.cert', 'server.tls.key']],
-    ['HTTP for HTTPS', tls, plain, [], ['server.tls.cert', 'server.tls.key']],
+    [
+      'HTTPS for HTTP',
+      plain,
+      tls,
+      [],
+      ['server.tls.cert', 'server.tls.key', 'server.tls.min_version'],
+    ],
+    [
+      'HTTP for HTTPS',
+      tls,
+      plain,
+      [],
+      ['server.tls.cert', 'server.tls.key', 'server.tls.min_version'],
+    ],
     ['certificates for clients', tls, clients, [], ['server.tls.client_ca']],
   ])('%s', (_what, before, after, applied, needsRestart) => {
     const started = configOf(before);
