@@ -37,7 +37,11 @@ async function send(
   });
   let sent = 0;
   const write = (): void => {
-    while (block !== undefined && sent < size) {
+    if (block === undefined) {
+      outgoing.end();
+      return;
+    }
+    while (sent < size) {
       const length = Math.min(BLOCK_SIZE, size - sent);
       sent += length;
       if (!outgoing.write(block.subarray(0, length))) {

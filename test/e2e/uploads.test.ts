@@ -2,7 +2,6 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { Layout } from '../../src/store/layout.ts';
-import type { Digest } from '../../src/oci/digest.ts';
 import { Baleen } from '../support/baleen.ts';
 import { describeWith } from '../support/describe-with.ts';
 import { get } from '../support/http-get.ts';
@@ -34,7 +33,7 @@ async function pushed(baleen: Baleen, blob: Content): Promise<number> {
 const pull = (baleen: Baleen, blob: Content) => get(`${baleen.url}${path}/${blob.digest}`);
 
 const placeOf = (baleen: Baleen, { digest }: Content): string =>
-  new Layout(baleen.dataDirectory, 'hosted').blob(digest as Digest);
+  new Layout(baleen.dataDirectory, 'hosted').blob(digest);
 
 describe('an upload', () => {
   const resources = suiteResources();
