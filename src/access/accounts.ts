@@ -20,7 +20,7 @@ export interface AccountsOptions {
 }
 
 /** Who has brought nothing along. */
-const nobody: Login = { ...anonymous, givenGroups: [], stamp: undefined, until: undefined };
+export const nobody: Login = { ...anonymous, givenGroups: [], stamp: undefined, until: undefined };
 
 /**
  * Finds out who makes a request, by what it presents: a password or a token in its Authorization

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { readFileSync, statSync, unwatchFile, watchFile, type StatsListener } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, type BigIntStats } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { costOf, HtpasswdFault, parseHtpasswd } from './htpasswd-file.ts';
 import type { AccessObserver } from './observer.ts';
 
@@ -13,24 +14,37 @@ export interface HtpasswdAccount {
 /** Bytes; room for some ten thousand accounts. */
 const maxSize = 1024 * 1024;
 
-/** Milliseconds between two looks at the file: polled, since mounted secrets change by a link's target. */
+/**
+ * Milliseconds between two looks at the file: what watches files for us sees neither a link's target
+ * change, as mounted secrets do, nor what another machine writes.
+ */
 const interval = 1_000;
 
 /** What `htpasswd -B` takes without `-C` is 5; ours is 10. */
 const defaultCost = 10;
+
+/** What was in the file, and what tells it from what will be. */
+interface Read {
+  readonly accounts: ReadonlyMap<string, HtpasswdAccount>;
+  readonly version: string;
+}
 
 /** The file of accounts, as it is at the moment. A file that is broken leaves the old one in force. */
 export class Htpasswd {
   readonly #path: string;
   #accounts: ReadonlyMap<string, HtpasswdAccount>;
   #dummy: string;
-  #listener: StatsListener | undefined;
+  /** Of the file that was looked at last, whether or not it could be used. */
+  #version: string;
+  #timer: NodeJS.Timeout | undefined;
 
   /** @throws HtpasswdFault where it cannot be read, or has a line that cannot be used */
   constructor(path: string) {
     this.#path = path;
-    this.#accounts = readAccounts(path);
-    this.#dummy = dummyFor(this.#accounts);
+    const { accounts, version } = read(path);
+    this.#accounts = accounts;
+    this.#dummy = dummyFor(accounts);
+    this.#version = version;
   }
 
   get(account: string): HtpasswdAccount | undefined {
@@ -45,34 +59,54 @@ export class Htpasswd {
     return this.#dummy;
   }
 
-  /** Follows the file from now on. */
-  watch(observer: Pick<AccessObserver, 'accountsRead'>, pollInterval = interval): void {
-    this.#listener = () => {
-      try {
-        this.#accounts = readAccounts(this.#path);
-        this.#dummy = dummyFor(this.#accounts);
-        observer.accountsRead(this.#accounts.size, undefined);
-      } catch (error) {
-        observer.accountsRead(this.#accounts.size, error as Error);
-      }
-    };
-    watchFile(this.#path, { interval: pollInterval, persistent: false }, this.#listener);
+  /** Follows the file from now on, and sees also what has changed since it was read. */
+  watch(observer: Pick<AccessObserver, 'accountsRead'>): void {
+    this.#timer = setInterval(() => void this.#look(observer), interval).unref();
   }
 
   /** Follows it no more. */
   close(): void {
-    if (this.#listener !== undefined) unwatchFile(this.#path, this.#listener);
+    clearInterval(this.#timer);
+  }
+
+  async #look(observer: Pick<AccessObserver, 'accountsRead'>): Promise<void> {
+    const seen = await stat(this.#path, { bigint: true }).then(versionOf, () => 'missing');
+    if (seen === this.#version) return;
+    this.#version = seen;
+    try {
+      const { accounts, version } = read(this.#path);
+      this.#accounts = accounts;
+      this.#dummy = dummyFor(accounts);
+      this.#version = version;
+      observer.accountsRead(accounts.size, undefined);
+    } catch (error) {
+      observer.accountsRead(this.#accounts.size, error as Error);
+    }
   }
 }
 
-function readAccounts(path: string): ReadonlyMap<string, HtpasswdAccount> {
+function read(path: string): Read {
+  let file: number | undefined;
   try {
-    if (statSync(path).size > maxSize) throw new HtpasswdFault('it is larger than 1 MiB');
-    const entries = [...parseHtpasswd(readFileSync(path, 'utf8'))];
-    return new Map(entries.map(([account, hash]) => [account, { hash, stamp: stampOf(hash) }]));
+    file = openSync(path, 'r');
+    // Before its bytes: what is written meanwhile makes it another one.
+    const stats = fstatSync(file, { bigint: true });
+    if (stats.size > maxSize) throw new HtpasswdFault('it is larger than 1 MiB');
+    const entries = [...parseHtpasswd(readFileSync(file, 'utf8'))];
+    const accounts = entries.map(
+      ([account, hash]) => [account, { hash, stamp: stampOf(hash) }] as const,
+    );
+    return { accounts: new Map(accounts), version: versionOf(stats) };
   } catch (error) {
     throw new HtpasswdFault(`${path}: ${reasonOf(error)}`, { cause: error });
+  } finally {
+    if (file !== undefined) closeSync(file);
   }
+}
+
+/** Another text whenever it is another file, or was written, or belongs to others. */
+function versionOf({ ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
+  return `${ino}:${size}:${mtimeNs}:${ctimeNs}`;
 }
 
 function reasonOf(error: unknown): string {

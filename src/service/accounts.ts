@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { AccessTokens } from '../access/access-tokens.ts';
-import { Accounts as AccountsOfConfig } from '../access/accounts.ts';
+import { Accounts as AccountsOfConfig, nobody } from '../access/accounts.ts';
 import type { Presented } from '../access/authenticator.ts';
 import type { Caller } from '../access/caller.ts';
 import { FailureBackOff } from '../access/failure-back-off.ts';
@@ -14,6 +14,7 @@ import type { Scope } from '../access/scope.ts';
 import { SigningKeys } from '../access/signing-keys.ts';
 import { TokenLogin } from '../access/token-login.ts';
 import type { AuthConfig } from '../config/auth-config.ts';
+import { isRegistryError } from '../oci/errors.ts';
 import type { Accounts, GrantedToken, TokenAuthority } from '../http/accounts.ts';
 import { createIssuers } from './issuers.ts';
 
@@ -91,13 +92,31 @@ export class LiveAccounts implements Accounts {
   async issue(presented: Presented, wanted: Scope): Promise<GrantedToken> {
     const { accounts, tokens } = this.#held;
     const { grantable, observer } = this.#options;
-    const login = await accounts.login(presented);
+    const login = await accounts.login(presented).catch((error: unknown) => {
+      if (isRegistryError(error, 'UNAUTHORIZED') && this.#isForAll(wanted)) return nobody;
+      throw error;
+    });
     const scope = grantScope(wanted, login.scope, (type, name, action) =>
       grantable(login, type, name, action),
     );
     const issued = await tokens.issue(login, scope);
     observer.tokenIssued(login.account);
     return { ...issued, caller: login };
+  }
+
+  /**
+   * Whether everybody may do all of what a token is wanted for. It is given then, for nobody, also
+   * where a password is wrong: dockerd offers its mirrors those of Docker Hub, and would go round a
+   * mirror that minds them. `docker login` wants a token for nothing, and hears that they are wrong.
+   */
+  #isForAll(wanted: Scope): boolean {
+    const { grantable } = this.#options;
+    return (
+      wanted.length > 0 &&
+      wanted.every(({ type, name, actions }) =>
+        actions.every((action) => grantable(nobody, type, name, action)),
+      )
+    );
   }
 
   /** @throws as {@link open} */

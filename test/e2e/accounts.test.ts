@@ -1,7 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
+import { Agent, request } from 'node:https';
 import { join } from 'node:path';
+import type { TLSSocket } from 'node:tls';
 import { beforeEach, expect, it } from '@jest/globals';
 import { Baleen, type Settings } from '../support/baleen.ts';
 import { Containerd } from '../support/clients/containerd.ts';
@@ -76,6 +79,10 @@ await describeWith(
       });
       const dockerd = resources.use(await Dockerd.start(baleen.url));
       expect(await dockerd.pull('runnable', ':1.0')).toBe(image.manifest.digest);
+      // It offers mirrors what it knows of Docker Hub.
+      await dockerd.remember('https://index.docker.io/v1/', 'hubuser', 'of Docker Hub');
+      expect(await dockerd.pull('runnable', ':1.0')).toBe(image.manifest.digest);
+      expect(await baleen.metric('baleen_logins_total', 'password', 'wrong')).toBeGreaterThan(0);
       expect(await baleen.metric('baleen_tokens_issued_total', 'anonymous')).toBeGreaterThan(0);
       const containerd = resources.use(await Containerd.start(baleen.url));
       expect(await containerd.pull('library/runnable', ':1.0')).toBe(image.manifest.digest);
@@ -208,6 +215,29 @@ await describeWith(
       expect(await curl(...as('mallory'))).toBe('401');
       expect(await curl('--user', 'alice:first secret')).toBe('403');
       expect(await curl(...as('carol'), '--user', 'alice:first secret')).toBe('403');
+
+      // A session that is taken up again is as good as its beginning, and no better.
+      const twice = async (name?: string): Promise<[statuses: number[], isReused: boolean]> => {
+        const pair =
+          name === undefined
+            ? {}
+            : { cert: await readFile(at(`${name}.crt`)), key: await readFile(at(`${name}.key`)) };
+        const agent = new Agent({ ...pair, rejectUnauthorized: false, maxCachedSessions: 10 });
+        const statuses: number[] = [];
+        let isReused = false;
+        for (let tries = 0; tries < 2; tries++) {
+          const asked = request(`${baleen.url}/v2/local/app/tags/list`, { agent }).end();
+          const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+          isReused = (answer.socket as TLSSocket).isSessionReused();
+          statuses.push(answer.statusCode ?? 0);
+          await once(answer.resume(), 'close');
+        }
+        agent.destroy();
+        return [statuses, isReused];
+      };
+      expect(await twice('carol')).toEqual([[404, 404], true]);
+      expect(await twice('mallory')).toEqual([[401, 401], true]);
+      expect(await twice()).toEqual([[401, 401], true]);
     });
 
     it('get their passwords from a terminal, which shows nothing of them', async () => {

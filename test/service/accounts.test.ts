@@ -148,6 +148,20 @@ describe('accounts with passwords', () => {
     expect(await who(basic('alice', token))).toBe('UNAUTHORIZED');
   });
 
+  it('have tokens that another Baleen takes which shares the keys, and no other', async () => {
+    const keys = join(folder, 'shared');
+    await accounts.close();
+    const one = await open({ ...withPasswords(), tokens: { keys } });
+    const { token } = await one.issue(basic('alice', 'secret'), []);
+    const other = await open({ ...withPasswords(), tokens: { keys } });
+    expect(await who(bearer(token))).toMatchObject({ account: 'alice' });
+    await other.close();
+    const stranger = await open({ ...withPasswords(), tokens: { keys: join(folder, 'own') } });
+    expect(await who(bearer(token))).toBe('UNAUTHORIZED');
+    await stranger.close();
+    accounts = one;
+  });
+
   it('lose their tokens and their old password with a new one, without a restart', async () => {
     const { token } = await accounts.issue(basic('alice', 'secret'), []);
     expect(await who(bearer(token))).toMatchObject({ account: 'alice' });
@@ -249,9 +263,9 @@ describe('accounts of an outside issuer', () => {
     ['for nobody', {}, { aud: undefined }],
     ['of another issuer', {}, { iss: 'https://other.example' }],
     ['of ours by its own word', {}, { iss: 'baleen' }],
-    ['that has expired', {}, { exp: Math.floor(Date.now() / 1000) - 31 }],
+    ['that has expired', {}, { exp: Math.floor(Date.now() / 1000) - 3_600 }],
     ['that never ends', {}, { exp: undefined }],
-    ['that is not in force yet', {}, { nbf: Math.floor(Date.now() / 1000) + 60 }],
+    ['that is not in force yet', {}, { nbf: Math.floor(Date.now() / 1000) + 3_600 }],
     ['without an account', { account_claim: 'email' }, {}],
     ['with an empty account', {}, { sub: '' }],
     ['with an account that is none', {}, { sub: { a: 1 } }],

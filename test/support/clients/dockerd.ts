@@ -43,6 +43,13 @@ export class Dockerd implements PullClient {
     return dockerd;
   }
 
+  /** Puts down credentials as `docker login` does; asks nobody whether they are right. */
+  async remember(server: string, username: string, password: string): Promise<void> {
+    const auth = Buffer.from(`${username}:${password}`).toString('base64');
+    const config = JSON.stringify({ auths: { [server]: { auth } } });
+    await writeFile(join(this.#directory.path, 'config.json'), config);
+  }
+
   /** Runs docker on this daemon; it has to succeed. */
   async docker(...args: readonly string[]): Promise<string> {
     return command('docker', this.#onto(args), this.#environment());
