@@ -36,7 +36,7 @@ export class Verdicts {
     this.#options = options;
   }
 
-  /** Reads all there are. @throws the file system's error */
+  /** Reads all there are, and clears away what counts no more. @throws the file system's error */
   static async open(options: VerdictsOptions): Promise<Verdicts> {
     const verdicts = new Verdicts(options);
     for (const algorithm of digestAlgorithms) await verdicts.#load(algorithm);
@@ -120,8 +120,11 @@ export class Verdicts {
     const rest = digests.values();
     const worker = async (): Promise<void> => {
       for (const digest of rest) {
-        const text = await readFile(this.#pathOf(digest), 'utf8');
-        this.#remember(parseVerdict(digest, text));
+        const path = this.#pathOf(digest);
+        const verdict = parseVerdict(digest, await readFile(path, 'utf8'));
+        if (isInForce(verdict, Date.now())) this.#remember(verdict);
+        // Nobody will ask for it again. Where the disk refuses, there is another start.
+        else await removeFile(path).catch(() => false);
       }
     };
     await Promise.all(Array.from({ length: width }, worker));

@@ -86,6 +86,9 @@ describe('what was said about images', () => {
     await verdicts.put(verdict(child, { expires: 5_000 }));
     expect(said(child, 4_999)).toBe('allow');
     expect(said(child, 5_000)).toBeUndefined();
+    // The next start clears it away.
+    expect((await open()).size).toBe(0);
+    await expect(readFile(fileOf(child))).rejects.toThrow(/ENOENT/);
   });
 
   it('of an index holds for what it names, nested ones too', async () => {
