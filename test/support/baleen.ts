@@ -128,7 +128,10 @@ export class Baleen implements AsyncDisposable {
       stringify({
         ...this.#settings,
         server: { listen: this.host, ...this.#section('server') },
-        operations: { listen: `127.0.0.1:${String(this.operationsPort)}` },
+        operations: {
+          listen: `127.0.0.1:${String(this.operationsPort)}`,
+          ...this.#section('operations'),
+        },
         storage: { directory: this.dataDirectory, ...this.#section('storage') },
         log: { level: 'debug', format: 'json', ...this.#section('log') },
       }),
