@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { hashSync } from 'bcryptjs';
+import fc from 'fast-check';
 import { decodeJwt } from 'jose';
 import { stringify } from 'yaml';
 import { AccessRules } from '../../src/access/rules.ts';
@@ -164,6 +165,20 @@ describe('a request where there are accounts', () => {
     ['GET', '/v2/A"B/manifests/v1', ''],
   ])('is told which token it needs: %s %s', (method, path, scope) => {
     expect(formatScope(wantedScope({ method, url: path }, undefined))).toBe(scope);
+  });
+
+  it('is told a scope that can stand in quotes, whatever its path is', () => {
+    const part = fc.oneof(
+      fc.string(),
+      fc.constantFrom('/v2/', '/blobs/', '/manifests/', '/uploads/', '?from=', '&mount=', 'a'),
+    );
+    fc.assert(
+      fc.property(fc.array(part), fc.constantFrom('GET', 'POST', 'DELETE'), (parts, method) => {
+        const url = `/v2/${parts.join('')}`;
+        const scope = formatScope(wantedScope({ method, url }, undefined));
+        expect(scope).toMatch(/^[a-z0-9._:/*, -]*$/);
+      }),
+    );
   });
 
   it('is told the scope with the upstream that its path begins with', () => {
