@@ -5,6 +5,7 @@ import { isTag, parseReference, type Tag } from '../oci/reference.ts';
 import type { Route } from '../registry/resolve-route.ts';
 import type { StoredManifest } from '../registry/manifest-cache.ts';
 import { announce } from './announce.ts';
+import { setAwaitingContent } from './awaiting-content.ts';
 import type { Changes, Content } from './content.ts';
 import { endTogether } from './end-together.ts';
 import { commonHeaders, isNotModified } from './headers.ts';
@@ -76,7 +77,10 @@ export function putManifest(doors: Doors, { manifests, observer }: Changes): Req
     context.reference = parameterOf(request, 'reference');
     const reference = parseReference(context.reference);
     const tags = isTag(reference) ? [] : tagsOf(request);
+    // Until it is there, the client is to keep the connection moving.
+    setAwaitingContent(request.socket, false);
     const bytes = await readBody(request, maxManifestSize);
+    setAwaitingContent(request.socket, true);
     context.received = bytes.length;
     const contentType = request.headers['content-type'];
     const pushed = await manifests.put(route, { reference, tags, contentType, bytes });

@@ -13,6 +13,8 @@ interface Watch {
 }
 
 const watches = new WeakMap<IncomingMessage, Watch>();
+/** Those that were welcome before they were watched: the first listener may be that quick. */
+const welcome = new WeakSet<IncomingMessage>();
 
 /** Whether a request has a body; one that is announced as empty is none. */
 export function hasBody({ headers }: IncomingMessage): boolean {
@@ -28,7 +30,7 @@ export function watchBody(request: IncomingMessage, patience: number): void {
   const timer = setInterval(() => {
     if (!watch.isWelcome) request.socket.destroy();
   }, patience).unref();
-  const watch: Watch = { timer, isWelcome: false };
+  const watch: Watch = { timer, isWelcome: welcome.has(request) };
   watches.set(request, watch);
   request.once('close', () => clearInterval(timer));
 }
@@ -36,7 +38,8 @@ export function watchBody(request: IncomingMessage, patience: number): void {
 /** The body of a request, to be read for as long as it takes. */
 export function welcomeBody(request: IncomingMessage): Readable {
   const watch = watches.get(request);
-  if (watch !== undefined) watch.isWelcome = true;
+  if (watch === undefined) welcome.add(request);
+  else watch.isWelcome = true;
   return request;
 }
 

@@ -1,5 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { once } from 'node:events';
 import { readFile, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
 import { digestOf, splitDigest } from '../../src/oci/digest.ts';
 import { maxManifestSize } from '../../src/oci/manifest.ts';
 import { mediaTypes } from '../../src/oci/media-type.ts';
@@ -13,6 +17,7 @@ import {
   seededImage,
   type Content,
 } from '../support/images.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 let app: HostedApp;
 let count = 0;
@@ -195,7 +200,7 @@ describe('a manifest that is pushed', () => {
   const valid = seededImage([10], 7);
   const { manifest } = valid;
   const other = digestOf(Buffer.from('other'));
-  const text = (bytes: string, mediaType: string = mediaTypes.ociManifest): Content =>
+  const written = (bytes: string, mediaType: string = mediaTypes.ociManifest): Content =>
     content(Buffer.from(bytes), mediaType);
   it.each<[string, string, Content, number, string]>([
     ['another digest than its own', other, manifest, 400, 'DIGEST_INVALID'],
@@ -216,9 +221,9 @@ describe('a manifest that is pushed', () => {
       400,
       'TAG_INVALID',
     ],
-    ['nothing', 'a', text(''), 400, 'MANIFEST_INVALID'],
-    ['no JSON', 'a', text('<html>'), 400, 'MANIFEST_INVALID'],
-    ['no object', 'a', text('[]'), 400, 'MANIFEST_INVALID'],
+    ['nothing', 'a', written(''), 400, 'MANIFEST_INVALID'],
+    ['no JSON', 'a', written('<html>'), 400, 'MANIFEST_INVALID'],
+    ['no object', 'a', written('[]'), 400, 'MANIFEST_INVALID'],
     ['no config', 'a', changed(manifest, { config: undefined }), 400, 'MANIFEST_INVALID'],
     ['malformed layers', 'a', changed(manifest, { layers: [{}] }), 400, 'MANIFEST_INVALID'],
     ['a malformed subject', 'a', changed(manifest, { subject: {} }), 400, 'MANIFEST_INVALID'],
@@ -246,14 +251,14 @@ describe('a manifest that is pushed', () => {
     [
       'schema 1',
       'a',
-      text('{"schemaVersion":1}', 'application/vnd.docker.distribution.manifest.v1+prettyjws'),
+      written('{"schemaVersion":1}', 'application/vnd.docker.distribution.manifest.v1+prettyjws'),
       400,
       'MANIFEST_INVALID',
     ],
     [
       'schema 1 under a vague type',
       'a',
-      text('{"schemaVersion":1}', 'application/json'),
+      written('{"schemaVersion":1}', 'application/json'),
       400,
       'MANIFEST_INVALID',
     ],
@@ -288,7 +293,10 @@ describe('a manifest that is pushed', () => {
     const missing = await app.put(name, 'v1', image.manifest);
     expect(messageOf(missing)).toContain(image.blobs[0]!.digest);
     expect(messageOf(missing)).not.toContain(image.blobs[1]!.digest);
-    const old = text('{"schemaVersion":1}', 'application/vnd.docker.distribution.manifest.v1+json');
+    const old = written(
+      '{"schemaVersion":1}',
+      'application/vnd.docker.distribution.manifest.v1+json',
+    );
     expect(messageOf(await app.put(name, 'v1', old))).toContain('schema 1');
   });
 
@@ -347,6 +355,41 @@ describe('a manifest that is pushed', () => {
     expect([proxied.status, codeOf(proxied)]).toEqual([405, 'UNSUPPORTED']);
     const ns = await app.ask('DELETE', '/v2/local/app/manifests/v1?ns=docker.io');
     expect(ns.status).toBe(405);
+  });
+});
+
+describe('a client that pushes a manifest', () => {
+  it('may take its time, longer than over the head of a request', async () => {
+    const patient = await startHostedApp({}, { headersTimeout: 200 });
+    const image = imageOf({ slow: true }, []);
+    await patient.placeParts('local/app', image);
+    const { bytes, mediaType } = image.manifest;
+    const socket = connect(patient.port, '127.0.0.1');
+    socket.write(
+      'PUT /v2/local/app/manifests/v1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n' +
+        `Content-Type: ${mediaType}\r\nContent-Length: ${bytes.length}\r\n\r\n`,
+    );
+    socket.on('error', () => undefined);
+    const answer = text(socket).catch(String);
+    const piece = Math.ceil(bytes.length / 10);
+    for (let sent = 0; sent < bytes.length; sent += piece) {
+      socket.write(bytes.subarray(sent, sent + piece));
+      await delay(100);
+    }
+    expect(await answer).toMatch(/^HTTP\/1\.1 201 /);
+    await patient.dispose();
+  });
+
+  it('is not waited for where it goes to sleep in the middle', async () => {
+    const sleepy = await startHostedApp({}, { stallTimeout: 300 });
+    const socket = connect(sleepy.port, '127.0.0.1');
+    const head =
+      'PUT /v2/local/app/manifests/v1 HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n';
+    socket.write(`${head}{"schemaVersion":`);
+    await once(socket, 'close');
+    await waitFor('the request to be logged', () => sleepy.ended.length > 0);
+    expect(sleepy.failed).toEqual([]);
+    await sleepy.dispose();
   });
 });
 

@@ -35,8 +35,12 @@ export type HostedApp = Awaited<ReturnType<typeof startHostedApp>>;
 /**
  * Hosts `local/**` and `solo`; all else leads to the scaffold's upstreams.
  * @param hosted more of the configuration's `hosted`
+ * @param timeouts of the server, in milliseconds
  */
-export async function startHostedApp(hosted: object = {}) {
+export async function startHostedApp(
+  hosted: object = {},
+  { stallTimeout = 10_000, headersTimeout = 10_000 } = {},
+) {
   const folder = tempDir('hosted');
   const scaffold = await createScaffold();
   const log: { readonly message: string; readonly fields: unknown }[] = [];
@@ -94,9 +98,9 @@ export async function startHostedApp(hosted: object = {}) {
     const options = {
       host: '127.0.0.1',
       port: 0,
-      headersTimeout: 10_000,
+      headersTimeout,
       keepAliveTimeout: 5_000,
-      stallTimeout: 10_000,
+      stallTimeout,
       maxHeaderSize: 16_384,
     };
     return HttpServer.listen(app, options, (error) => void failed.push(error));
