@@ -5,6 +5,7 @@ import type { Catalog, Member } from '../catalog/catalog.ts';
 import { isMissing } from '../lib/atomic-file.ts';
 import type { Digest } from '../oci/digest.ts';
 import { isRegistryError } from '../oci/errors.ts';
+import { hostedUpstream } from '../oci/repository-name.ts';
 import type { HostedRoute, ProxiedRoute, Route } from '../registry/resolve-route.ts';
 import type { DiskBlobStore } from '../store/disk-blob-store.ts';
 import type { Layout } from '../store/layout.ts';
@@ -27,6 +28,9 @@ export interface MountOptions {
   readonly locks: HostedLocks;
   readonly observer: UploadObserver;
 }
+
+/** Repositories that are looked into for a blob: an upload costs less than a look into very many. */
+const mostSearched = 500;
 
 /**
  * Mounts blobs from other repositories (distribution specification, "Mounting a blob from another
@@ -61,6 +65,26 @@ export class Mount {
       observer.mounted('none');
       return false;
     }
+  }
+
+  /**
+   * A hosted repository that has the blob, for a client that names none (distribution specification:
+   * "The registry MAY treat the `from` parameter as optional").
+   * @param readable of these names, the routes of those that the caller may pull from
+   */
+  async find(
+    digest: Digest,
+    readable: (names: readonly string[]) => readonly HostedRoute[],
+  ): Promise<HostedRoute | undefined> {
+    const { hosted } = this.#options;
+    // Mostly nobody has it, which one look tells.
+    if ((await hosted.store.stat(digest)) === undefined) return undefined;
+    const keys = await hosted.catalog.repositories();
+    const routes = readable(keys.map((key) => key.slice(hostedUpstream.length + 1)));
+    for (const route of routes.slice(0, mostSearched)) {
+      if ((await wholeMember(hosted, route, digest)) !== undefined) return route;
+    }
+    return undefined;
   }
 
   async #fromHosted(to: HostedRoute, digest: Digest, from: HostedRoute): Promise<boolean> {

@@ -9,7 +9,9 @@ import { announce } from './announce.ts';
 import { setAwaitingContent } from './awaiting-content.ts';
 import { commonHeaders } from './headers.ts';
 import { handleHosted, type HostedCall } from './hosted-route.ts';
+import type { HostedRoute } from '../registry/resolve-route.ts';
 import type { ChangeObserver } from './observer.ts';
+import type { RequestContext } from './request-context.ts';
 import { parameterOf, queryOf, type Doors } from './registry-request.ts';
 import { hasBody, welcomeBody } from './request-body.ts';
 
@@ -32,9 +34,11 @@ export function postUpload(doors: Doors, { uploads, mount, observer }: Push): Re
     if (wanted !== undefined) {
       const mounted = parseDigest(wanted);
       context.reference = mounted;
-      // Without a source, clients hope that we find one; what they may pull is not all that is here.
       const from = queryOf(request, 'from');
-      const source = from === undefined ? undefined : doors.readable(request, context, from);
+      const source =
+        from === undefined
+          ? await mount.find(mounted, (names) => hostedOnes(doors, context, names))
+          : doors.readable(request, context, from);
       if (source !== undefined && (await mount.mount(route, mounted, source))) {
         const change = { action: 'mount', kind: 'blob', digest: mounted, from: source } as const;
         await announce(observer, call, change);
@@ -107,6 +111,18 @@ export function deleteUpload(doors: Doors, { uploads }: Push): RequestHandler {
 
 function handle(doors: Doors, work: (call: HostedCall) => Promise<void>): RequestHandler {
   return handleHosted(doors, 'push', work);
+}
+
+/** The routes of those names that the client may pull from, and that still lead here. */
+function hostedOnes(
+  doors: Doors,
+  context: RequestContext,
+  names: readonly string[],
+): HostedRoute[] {
+  return doors
+    .visible(context, names)
+    .map((name) => doors.routeOf(name))
+    .filter((route) => route?.via === 'hosted');
 }
 
 function idOf({ request, context }: HostedCall): string {

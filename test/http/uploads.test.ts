@@ -316,12 +316,19 @@ describe('a mount', () => {
     ['that has it not', 'local/other'],
     ['that is cached and has it not', 'library/alpine'],
     ['that cannot be', 'No/Such/Name'],
-    ['that is not told', ''],
   ])('from a repository %s becomes an upload', async (_what, name) => {
     await put(await begin('/v2/local/base/blobs/uploads/'), digest, content);
-    const url = await begin(name === '' ? from('').replace('&from=', '') : from(name));
+    const url = await begin(from(name));
     expect(await pulled(digest)).toBeUndefined();
     expect((await put(url, digest, content)).status).toBe(201);
+  });
+
+  it('finds a source where none is told', async () => {
+    await put(await begin('/v2/local/base/blobs/uploads/'), digest, content);
+    const anywhere = `${repository}/blobs/uploads/?mount=`;
+    expect((await post(`${anywhere}${digest}`)).status).toBe(201);
+    expect(await pulled(digest)).toEqual(content);
+    expect((await post(`${anywhere}${digestOf(Buffer.from('krill'))}`)).status).toBe(202);
   });
 
   it('of a manifest’s word alone becomes an upload', async () => {
@@ -347,6 +354,8 @@ describe('a mount that the caller may not see the source of', () => {
         guard: {
           ...openGuard,
           permitsSource: (_context, { repository: name }) => name !== 'local/secret',
+          visible: (_context, items, repositoryOf) =>
+            items.filter((item) => repositoryOf(item) !== 'local/secret'),
         },
       },
     );
@@ -358,6 +367,7 @@ describe('a mount that the caller may not see the source of', () => {
       );
       expect(status).toBe(202);
     }
+    expect((await post(`${repository}/blobs/uploads/?mount=${digest}`)).status).toBe(202);
     expect(app.hosted.mounts).toEqual([]);
   });
 
