@@ -333,10 +333,23 @@ describe('a proof', () => {
 
   it('of the wrong kind is of no use for getting a token', async () => {
     const token = await fetchToken(port, realm, 'root', ['repository:local/closed:pull']);
+    const passwords = [`Bearer ${token}`, `Basic ${base64(`root:${token}`)}`];
+    for (const authorization of passwords) {
+      const path = `${realm.path}?service=${realm.service}&scope=repository:local/closed:push`;
+      const answer = await ask(port, { method: 'GET', path, headers: { authorization } });
+      expect(answer.status).toBe(401);
+    }
+  });
+
+  it('that is wrong gets no more than a token for nobody, where that would do', async () => {
+    // The name may also mean what is at docker.io, where everybody may pull.
     const path = `${realm.path}?service=${realm.service}&scope=repository:local/closed:pull`;
-    expect((await bearing(token, { path })).status).toBe(401);
-    const asked = { path, headers: { authorization: `Basic ${base64(`root:${token}`)}` } };
-    expect((await ask(port, { method: 'GET', ...asked })).status).toBe(401);
+    const headers = { authorization: `Basic ${base64('root:wrong')}` };
+    const { text } = await ask(port, { method: 'GET', path, headers });
+    const { token } = JSON.parse(text) as { token: string };
+    expect((await bearing(token, { path: '/v2/local/closed/manifests/v1' })).status).toBe(401);
+    const elsewhere = '/v2/local/closed/manifests/v1?ns=docker.io';
+    expect((await bearing(token, { path: elsewhere })).text).toBe(manifest('public'));
   });
 });
 
