@@ -1,4 +1,5 @@
 import type { Request, RequestHandler } from 'express';
+import { scopeAllows } from '../access/scope.ts';
 import type { UploadBody, Uploads } from '../hosted/uploads.ts';
 import type { Mount } from '../hosted/mount.ts';
 import type { ByteRange } from '../oci/byte-range.ts';
@@ -113,14 +114,16 @@ function handle(doors: Doors, work: (call: HostedCall) => Promise<void>): Reques
   return handleHosted(doors, 'push', work);
 }
 
-/** The routes of those names that the client may pull from, and that still lead here. */
+/** The routes of those names that the client may pull from, by its token too, and that still lead here. */
 function hostedOnes(
   doors: Doors,
   context: RequestContext,
   names: readonly string[],
 ): HostedRoute[] {
+  const { scope } = context.caller;
   return doors
     .visible(context, names)
+    .filter((name) => scope === undefined || scopeAllows(scope, 'repository', name, 'pull'))
     .map((name) => doors.routeOf(name))
     .filter((route) => route?.via === 'hosted');
 }
