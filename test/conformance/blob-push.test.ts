@@ -185,6 +185,15 @@ describeRegistry('Mounting', (registry) => {
     },
   );
 
+  it('finds a blob also where no source is named', async () => {
+    const { bytes, digest } = await pushed('sha256');
+    // Who has a token needs one for the source as well.
+    await mount(digest, 'conformance/source');
+    await registry.client.send('DELETE', `/v2/conformance/target/blobs/${digest}`);
+    const answer = await mount(digest);
+    expect((await registry.client.send('GET', locationOf(answer, 201))).body).toEqual(bytes);
+  });
+
   it.each([
     ['that is nowhere', 'conformance/source'],
     ['from a repository that is nowhere', 'conformance/nowhere'],

@@ -42,6 +42,28 @@ describe('The challenge to a mount', () => {
     expect(headers.get('www-authenticate')).toContain(`scope="${scopes}"`);
   });
 
+  it('is none where no source is named, and nothing comes from beyond the token', async () => {
+    const bytes = Buffer.from('what only the source has');
+    const digest = digestOf(bytes);
+    const own = await token(scopes.replace('source:pull', 'source:pull,push'));
+    const wide = { authorization: own };
+    const path = (name: string): string => `${url}/v2/conformance/${name}/blobs/uploads/`;
+    const pushed = await fetch(`${path('source')}?digest=${digest}`, {
+      method: 'POST',
+      headers: wide,
+      body: bytes,
+    });
+    expect(pushed.status).toBe(201);
+    const narrow = { authorization: await token('repository:conformance/target:pull,push') };
+    for (const [headers, status] of [
+      [narrow, 202],
+      [wide, 201],
+    ] as const) {
+      const answer = await fetch(`${path('target')}?mount=${digest}`, { method: 'POST', headers });
+      expect(answer.status).toBe(status);
+    }
+  });
+
   it('is none to who has a token for both', async () => {
     const { status } = await mount(await token(scopes));
     expect(status).toBe(202);
