@@ -412,6 +412,26 @@ describe('a token', () => {
     }
   });
 
+  it('finds no blob to mount but in the repositories that it is for', async () => {
+    const { digest } = images.closed.blobs[0]!;
+    const path = `/v2/local/open/blobs/uploads/?mount=${digest}`;
+    const own = 'repository:local/open:pull,push';
+    const mount = async (...scopes: string[]): Promise<number> =>
+      (await bearing(await fetchToken(port, realm, 'walter', scopes), { method: 'POST', path }))
+        .status;
+    expect(await mount(own)).toBe(202);
+    expect(await mount(own, 'repository:local/closed:push')).toBe(202);
+    expect((await as('root', { path: `/v2/local/open/blobs/${digest}` })).status).toBe(404);
+    // Nor one that its bearer may not pull; only the one that both allow.
+    const target = '/v2/local/closed/blobs/uploads/';
+    const hidden = images.private.blobs[0]!.digest;
+    const greta = await as('greta', { method: 'POST', path: `${target}?mount=${hidden}` });
+    expect(greta.status).toBe(202);
+    expect(await mount(own, 'repository:local/closed:pull')).toBe(201);
+    const remove = { method: 'DELETE', path: `/v2/local/open/blobs/${digest}` };
+    expect((await as('root', remove)).status).toBe(202);
+  });
+
   it('is held to the rules of the moment, whatever they were when it was given out', async () => {
     const token = await fetchToken(port, realm, 'greta', ['repository:local/closed:pull']);
     const asked = { path: '/v2/local/closed/manifests/v1' };
