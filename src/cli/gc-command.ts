@@ -80,33 +80,39 @@ async function collectPushed(
 ): Promise<CollectionReport | undefined> {
   const layout = new Layout(config.storage.directory, 'hosted');
   if ((await stat(layout.repositories).catch(() => undefined)) === undefined) return undefined;
+  const observer = {
+    error: ({ operation, error }: { operation: string; error: unknown }): void =>
+      stderr(`${operation}: ${String(error)}\n`),
+    up: (): void => undefined,
+  };
+  const onSkipped = (repository: string, error: unknown): void =>
+    stderr(`${repository}: ${String(error)}\n`);
+  // To look does no harm, whoever is at work.
+  const place = dryRun ? undefined : await takePlace(layout);
+  const stop = new AbortController();
+  const mayChange = async (): Promise<void> => {
+    if ((await place?.isLast()) === false) {
+      stop.abort(new CommandFailure('broken off: a Baleen has been started on this directory'));
+    }
+    stop.signal.throwIfAborted();
+  };
+  try {
+    await using bench = await openHostedWorkbench(config, observer, mayChange);
+    return await collectHosted(config.hosted, bench, onSkipped, dryRun, stop.signal);
+  } finally {
+    await place?.end();
+  }
+}
+
+/** @throws CommandFailure where somebody is at work there */
+async function takePlace(layout: Layout): Promise<SignOfLife> {
   const signer = await findSigner(signFile(layout));
   if (signer !== undefined) {
     throw new CommandFailure(
       `what was pushed is left alone: process ${signer.pid} (${signer.role}) is at work on it, or was a minute ago, and its operations port does not answer here`,
     );
   }
-  const sign = await SignOfLife.begin(signFile(layout), 'gc', layout.temporary);
-  const stop = new AbortController();
-  const mayChange = async (): Promise<void> => {
-    if (!(await sign.isLast())) {
-      stop.abort(new CommandFailure('broken off: a Baleen has been started on this directory'));
-    }
-    stop.signal.throwIfAborted();
-  };
-  const observer = {
-    error: ({ operation, error }: { operation: string; error: unknown }): void =>
-      stderr(`${operation}: ${String(error)}\n`),
-    up: (): void => undefined,
-  };
-  try {
-    await using bench = await openHostedWorkbench(config, observer, mayChange);
-    const onSkipped = (repository: string, error: unknown): void =>
-      stderr(`${repository}: ${String(error)}\n`);
-    return await collectHosted(config.hosted, bench, onSkipped, dryRun, stop.signal);
-  } finally {
-    await sign.end();
-  }
+  return SignOfLife.begin(signFile(layout), 'gc', layout.temporary);
 }
 
 function describe({ dry_run, blobs, bytes, before, after, hosted }: GcReport): string {

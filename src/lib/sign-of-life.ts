@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFile, rm, stat, utimes } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { writeFileAtomic } from './atomic-file.ts';
+import { isMissing, writeFileAtomic } from './atomic-file.ts';
 
 /** Who has signed. */
 export interface Signer {
@@ -26,17 +26,14 @@ const observation = 3 * beat;
  */
 export class SignOfLife {
   readonly #path: string;
-  readonly #id: string;
-  readonly #timer: NodeJS.Timeout;
+  readonly #tmpDir: string;
+  readonly #signer: Signer;
+  #timer: NodeJS.Timeout | undefined;
 
-  private constructor(path: string, id: string) {
+  private constructor(path: string, role: string, tmpDir: string) {
     this.#path = path;
-    this.#id = id;
-    this.#timer = setInterval(() => {
-      const now = new Date();
-      // A full or read-only disk: whoever would mistake us for dead can remove nothing either.
-      utimes(path, now, now).catch(() => undefined);
-    }, beat).unref();
+    this.#tmpDir = tmpDir;
+    this.#signer = { id: randomUUID(), pid: process.pid, role };
   }
 
   /**
@@ -46,23 +43,60 @@ export class SignOfLife {
    * @throws the file system's error
    */
   static async begin(path: string, role: string, tmpDir: string): Promise<SignOfLife> {
-    const before = await readSigner(path);
-    const isFresh = Date.now() - ((await lastBeat(path)) ?? 0) < fresh;
-    const signer: Signer = { id: randomUUID(), pid: process.pid, role };
-    await writeFileAtomic(path, `${JSON.stringify(signer)}\n`, { tmpDir });
-    if (isFresh && before !== undefined && before.role !== role) await delay(beat);
-    return new SignOfLife(path, signer.id);
+    const sign = new SignOfLife(path, role, tmpDir);
+    await sign.#begin();
+    sign.#beat();
+    return sign;
+  }
+
+  /** The same for who goes on all the same where the disk is full: it signs as soon as it can. */
+  static async tryToBegin(path: string, role: string, tmpDir: string): Promise<SignOfLife> {
+    const sign = new SignOfLife(path, role, tmpDir);
+    await sign.#begin().catch(() => undefined);
+    sign.#beat();
+    return sign;
   }
 
   /** Whether nobody else has signed since. */
   async isLast(): Promise<boolean> {
-    return (await readSigner(this.#path))?.id === this.#id;
+    return (await readSigner(this.#path))?.id === this.#signer.id;
   }
 
   /** Takes the sign away, if it is still this one. */
   async end(): Promise<void> {
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     if (await this.isLast()) await rm(this.#path, { force: true });
+  }
+
+  async #begin(): Promise<void> {
+    const before = await readSigner(this.#path);
+    const isFresh = Date.now() - ((await lastBeat(this.#path)) ?? 0) < fresh;
+    await this.#sign();
+    if (isFresh && before !== undefined && before.role !== this.#signer.role) await delay(beat);
+  }
+
+  #beat(): void {
+    this.#timer = setTimeout(() => {
+      void this.#touch().then(() => {
+        if (this.#timer !== undefined) this.#beat();
+      });
+    }, beat).unref();
+  }
+
+  /** Never rejects. A disk that refuses this lets nobody else remove anything either. */
+  async #touch(): Promise<void> {
+    const now = new Date();
+    try {
+      await utimes(this.#path, now, now);
+    } catch (error) {
+      if (isMissing(error) && this.#timer !== undefined) await this.#sign().catch(() => undefined);
+    }
+  }
+
+  async #sign(): Promise<void> {
+    const line = `${JSON.stringify(this.#signer)}\n`;
+    await writeFileAtomic(this.#path, line, { tmpDir: this.#tmpDir });
   }
 }
 

@@ -178,7 +178,7 @@ export class Hosted implements Reloadable {
       onlyRecorded: true,
       observer: createCatalogObserver(metrics, logger),
     });
-    const sign = await SignOfLife.begin(signFile(layout), 'serve', layout.temporary);
+    const sign = await SignOfLife.tryToBegin(signFile(layout), 'serve', layout.temporary);
     const hosted = new Hosted(options, layout, store, catalog, sign);
     await hosted.sessions.recover();
     metrics.hosted.observe(() => ({

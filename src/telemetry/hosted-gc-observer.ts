@@ -19,13 +19,13 @@ export function createCollectionObserver(
     completed(report, seconds) {
       metrics.completed(report, seconds);
       const { repositories, tags, manifests, blobs, bytes, skipped } = report;
-      if (tags.length > 0) {
-        // There is no way back: whoever misses a tag has to find it here.
-        for (let start = 0; start < tags.length; start += mostNames) {
-          logger.info('tags were removed that hosted.rules do not keep', {
-            tags: tags.slice(start, start + mostNames),
-          });
-        }
+      // Most installations host nothing.
+      if (repositories === 0 && blobs === 0) return;
+      // There is no way back: whoever misses a tag has to find it here.
+      for (let start = 0; start < tags.length; start += mostNames) {
+        logger.info('tags were removed that hosted.rules do not keep', {
+          tags: tags.slice(start, start + mostNames),
+        });
       }
       logger.info('the collection of what was pushed is done', {
         seconds: Math.round(seconds * 1000) / 1000,

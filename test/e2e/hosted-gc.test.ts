@@ -134,6 +134,7 @@ describe('the collection of what was pushed', () => {
       /what was pushed is left alone: process \d+ \(serve\) is at work/,
     );
     expect(await tagsOf(baleen, 'ci/app')).toEqual(['b1', 'b2', 'b3', 'b4']);
+    expect((await baleen.command('gc', '--dry-run')).stdout).toContain('2 tags, 2 manifests, 3 bl');
     await baleen.stop();
     const done = await baleen.command('gc');
     expect(done).toMatchObject({ code: 0, stderr: '' });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { readFile, stat, utimes, writeFile } from 'node:fs/promises';
+import { readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findSigner, SignOfLife } from '../../src/lib/sign-of-life.ts';
 import { testResources } from '../support/resources.ts';
@@ -35,6 +35,25 @@ describe('a sign of life', () => {
     await sign(path, tmpDir);
     await utimes(path, longAgo, longAgo);
     await waitFor('the next beat', async () => (await stat(path)).mtime > longAgo);
+  });
+
+  it('comes back where somebody has taken it away', async () => {
+    const { path, tmpDir } = place();
+    const signed = await sign(path, tmpDir);
+    await rm(path);
+    await waitFor('the next beat', () => signed.isLast());
+  });
+
+  it('is given as soon as the disk lets it, by who does not insist', async () => {
+    const { path, tmpDir } = place();
+    const missing = join(tmpDir, 'later');
+    await writeFile(missing, 'a file where a folder has to be');
+    await expect(SignOfLife.begin(path, 'gc', missing)).rejects.toThrow('EEXIST');
+    const signed = await SignOfLife.tryToBegin(path, 'serve', missing);
+    resources.defer(() => signed.end());
+    expect(await signed.isLast()).toBe(false);
+    await rm(missing);
+    await waitFor('the sign', () => signed.isLast());
   });
 
   it('is believed also where its time is long ago, if it changes', async () => {
