@@ -33,11 +33,12 @@ interface Play {
 
 const KiB = 1024;
 
-/** How long all of it may take, in milliseconds; for a broken Baleen, not to time a good one. */
-const patience = 240_000;
-
-/** Grows longer than any push takes, and so short that many a lease runs out while Baleen is down. */
-const grace = 3_000;
+/** What is different at full size. All times in milliseconds. */
+const sizes = {
+  /** The grace is so short that many a lease runs out while Baleen is down, and longer than a retry takes. */
+  small: { count: 200, kills: 10, largest: 512 * KiB, grace: 3_000, patience: 240_000 },
+  full: { count: 600, kills: 50, largest: 4_096 * KiB, grace: 20_000, patience: 1_800_000 },
+} as const;
 
 /**
  * Many push images that share layers, all at once, while Baleen is killed again and again and
@@ -45,7 +46,7 @@ const grace = 3_000;
  * nowhere to be seen, and a last collection removes what nothing names, and nothing else.
  */
 export async function pushes(size: Size, seed: number): Promise<Figures> {
-  const [count, kills] = size === 'full' ? [1_000, 50] : [200, 10];
+  const { count, kills, grace, patience } = sizes[size];
   const random = new Random(seed);
   await using resources = new AsyncDisposableStack();
   const baleen = resources.use(await Baleen.start(settings(grace)));
@@ -65,7 +66,7 @@ export async function pushes(size: Size, seed: number): Promise<Figures> {
   const collecting = collectAllTheTime(play, calm.signal);
   const killing = killNowAndThen(play, kills, calm.signal);
   try {
-    await within(Promise.all(play.pushes.map((push) => pushToTheEnd(play, push))));
+    await within(patience, Promise.all(play.pushes.map((push) => pushToTheEnd(play, push))));
   } finally {
     calm.abort();
   }
@@ -95,7 +96,7 @@ function settings(gcGrace: number, more: object = {}): Record<string, unknown> {
 
 /** Images in a few repositories, of a few layers that many of them have in common. */
 function imagesToPush(count: number, size: Size, random: Random): Push[] {
-  const largest = (size === 'full' ? 4_096 : 512) * KiB;
+  const { largest } = sizes[size];
   const shared = Array.from({ length: 40 }, (_, nth) =>
     layerOf(nth === 0 ? 0 : random.between(1, largest), nth + 1),
   );
@@ -302,7 +303,8 @@ function add(play: Play, name: string, count: number): void {
   play.figures[name] = figure(play, name) + count;
 }
 
-async function within<T>(work: Promise<T>): Promise<T> {
+/** Fails where the work takes too long: for a broken Baleen, not to time a good one. */
+async function within<T>(patience: number, work: Promise<T>): Promise<T> {
   const controller = new AbortController();
   const late = sleep(patience, undefined, { signal: controller.signal, ref: false }).then(() => {
     throw new Error('the pushes did not come to an end');
