@@ -13,6 +13,12 @@ interface SessionRecord {
   readonly algorithm: DigestAlgorithm;
 }
 
+/** A request that works on a session. */
+interface Running {
+  readonly controller: AbortController;
+  readonly ended: Promise<void>;
+}
+
 /**
  * A blob on its way in: `uploads/<id>/{session.json,data}`. One request at a time works on it, and
  * the newest wins: a client whose connection broke is back before we notice that it had gone.
@@ -27,7 +33,7 @@ export class UploadSession {
   /** Milliseconds since the epoch. */
   #usedAt: number;
   #isOver = false;
-  #running: { readonly controller: AbortController; readonly ended: Promise<void> } | undefined;
+  #running: Running | undefined;
 
   private constructor(
     folder: string,
@@ -106,7 +112,8 @@ export class UploadSession {
    * @throws RegistryError BLOB_UPLOAD_UNKNOWN where it is over by then
    */
   async run<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    await this.interrupt();
+    // Not by `interrupt()`: of several who wait, the first has begun before the next one looks.
+    while (this.#running !== undefined) await this.#stop(this.#running);
     if (this.#isOver) throw new RegistryError('BLOB_UPLOAD_UNKNOWN');
     const controller = new AbortController();
     const { promise: ended, resolve: end } = Promise.withResolvers<void>();
@@ -122,19 +129,20 @@ export class UploadSession {
 
   /** Ends what goes on; settles when nothing does. */
   async interrupt(): Promise<void> {
-    while (this.#running !== undefined) {
-      const { controller, ended } = this.#running;
-      controller.abort(
-        new RegistryError('BLOB_UPLOAD_INVALID', 'another request goes on with this upload'),
-      );
-      await ended;
-    }
+    while (this.#running !== undefined) await this.#stop(this.#running);
   }
 
   /** Removes all that is left of it. To be called inside {@link run}, or while nothing runs. */
   async remove(): Promise<void> {
     this.#isOver = true;
     await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  async #stop({ controller, ended }: Running): Promise<void> {
+    controller.abort(
+      new RegistryError('BLOB_UPLOAD_INVALID', 'another request goes on with this upload'),
+    );
+    await ended;
   }
 }
 

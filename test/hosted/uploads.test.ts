@@ -105,6 +105,33 @@ describe('an upload over a restart', () => {
   });
 });
 
+describe('several requests that come for one upload while one is at it', () => {
+  it('never work on it together: the last one ends those before it', async () => {
+    const id = await hosted.uploads.start(app, 'sha256');
+    const [first, second, third] = [new PassThrough(), new PassThrough(), new PassThrough()];
+    const append = (stream: Readable): Promise<unknown> =>
+      hosted.uploads.append(app, id, bodyOf(stream)).then(
+        () => 'taken',
+        (error: unknown) => (isRegistryError(error) ? error.code : error),
+      );
+    const begun = (stream: Readable): Promise<void> =>
+      waitFor('its turn', () => Promise.resolve(stream.readableFlowing === true));
+    const requests = [append(first)];
+    await begun(first);
+    requests.push(append(second), append(third));
+    await begun(third);
+    second.end(Buffer.from('of somebody else'));
+    third.end(Buffer.from(content));
+    expect(await Promise.all(requests)).toEqual([
+      'BLOB_UPLOAD_INVALID',
+      'BLOB_UPLOAD_INVALID',
+      'taken',
+    ]);
+    expect(await hosted.uploads.finish(app, id, digest, undefined)).toBe(true);
+    expect(await stored()).toEqual(content);
+  });
+});
+
 describe('an upload that nobody goes on with', () => {
   it('is removed when its time is over, counted from its last byte, also over a restart', async () => {
     const ttl = 60_000;
