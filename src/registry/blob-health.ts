@@ -27,15 +27,17 @@ export class BlobHealth {
    */
   async readFailed(digest: Digest, error: unknown, file?: FileId): Promise<void> {
     const cause = isDamage(error) ? error : (error as Error | undefined)?.cause;
-    if (isDamage(cause)) await this.wrong(digest, (cause as Error).message, file);
+    if (!isDamage(cause)) return;
+    const detail = (cause as Error).message;
+    await this.#options.withdraw({ digest, finder: 'serving', detail, file });
   }
 
   /**
-   * Takes a blob out of service whose bytes are not those of its digest.
-   * @param file the file that is wrong, where that is known: another one in its place stays
+   * Hears that bytes which were read are not those of the digest, and takes the blob out of service
+   * where that is so: a right one may have been pushed into its place meanwhile.
    */
-  async wrong(digest: Digest, detail: string, file?: FileId): Promise<void> {
-    await this.#options.withdraw({ digest, finder: 'serving', detail, file });
+  async wrong(digest: Digest): Promise<void> {
+    await this.sizeOf(digest);
   }
 
   /**

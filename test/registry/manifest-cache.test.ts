@@ -74,6 +74,19 @@ describe('what the store holds', () => {
   });
 });
 
+it('leaves alone a manifest that was put in the place of a wrong one while that was read', async () => {
+  const { store, health } = scaffold;
+  const bytes = manifestOf(1000);
+  const digest = digestOf(bytes);
+  await store.put(digest, bytes);
+  const before: Pick<BlobStore, 'read' | 'used'> = {
+    read: () => Promise.resolve(Buffer.from('what was there before')),
+    used: () => undefined,
+  };
+  await new ManifestCache(before as BlobStore, health, 1024).get(digest, type);
+  expect(await store.read(digest, maxManifestSize)).toEqual(bytes);
+});
+
 it('serves no layer as a manifest because an index names it', async () => {
   const { hub, blobs, manifests, route, downloads } = scaffold;
   const layer = randomBytes(5_000_000);
