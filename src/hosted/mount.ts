@@ -3,12 +3,14 @@ import { copyFile, link, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Catalog, Member } from '../catalog/catalog.ts';
 import { isMissing } from '../lib/atomic-file.ts';
+import { Pace } from '../lib/pace.ts';
 import type { Digest } from '../oci/digest.ts';
 import { isRegistryError } from '../oci/errors.ts';
 import { hostedUpstream } from '../oci/repository-name.ts';
 import type { HostedRoute, ProxiedRoute, Route } from '../registry/resolve-route.ts';
 import type { DiskBlobStore } from '../store/disk-blob-store.ts';
 import type { Layout } from '../store/layout.ts';
+import { verifyBlob } from '../store/verification.ts';
 import type { BlobLeases } from './blob-leases.ts';
 import type { HostedLocks } from './hosted-locks.ts';
 import { linkBlob } from './link-blob.ts';
@@ -103,6 +105,8 @@ export class Mount {
     const temporary = join(hosted.layout.temporary, randomUUID());
     try {
       await linkOrCopy(cached.layout.blob(digest), temporary);
+      // What is cached can be fetched again when it is found wrong; from here on it is what was pushed.
+      if (!(await isRight(temporary, digest))) return false;
       await hosted.store.adopt(digest, temporary, member.size);
     } catch (error) {
       // Evicted in the last moment.
@@ -126,6 +130,13 @@ async function wholeMember(
   if (member?.size === undefined || member.claimed) return undefined;
   const size = await store.stat(digest);
   return size === member.size ? { ...member, size } : undefined;
+}
+
+/** Whether the bytes of a file are those of the digest. */
+async function isRight(path: string, digest: Digest): Promise<boolean> {
+  const { signal } = new AbortController();
+  const options = { pace: new Pace(Infinity), onBytes: () => undefined, signal };
+  return (await verifyBlob(path, digest, options)).kind === 'good';
 }
 
 /** Both file names are good from then on, also where the one for what is cached goes. */

@@ -1,4 +1,4 @@
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Guard } from '../../src/http/registry-request.ts';
 import { RegistryError } from '../../src/oci/errors.ts';
@@ -337,6 +337,16 @@ describe('a mount', () => {
     await app.catalog.link(app.route('library/alpine').key, 'blobs', [member]);
     expect((await post(from('library/alpine'))).status).toBe(202);
     expect(await pulled(digest)).toBeUndefined();
+  });
+
+  it('of a cached blob that has rotted becomes an upload, and harms nobody who has it right', async () => {
+    await put(await begin('/v2/local/base/blobs/uploads/'), digest, content);
+    await app.store.put(digest, Buffer.alloc(content.length));
+    const member = { digest, mediaType: 'x/y', size: content.length };
+    await app.catalog.link(app.route('library/alpine').key, 'blobs', [member]);
+    expect((await post(from('library/alpine'))).status).toBe(202);
+    expect(await readFile(app.hosted.layout.blob(digest))).toEqual(content);
+    expect(await readdir(app.hosted.layout.temporary)).toEqual([]);
   });
 
   it('of what is no digest is refused', async () => {
