@@ -15,16 +15,21 @@ const content: ReadonlySet<string> = new Set([folders.tags, folders.manifests, f
  * repository's name is passed over; what cannot be read is reported and passed over.
  * @param root a folder of upstreams, each a folder of repositories
  * @param marks the folders of which a repository must have one; by default those for content
+ * @param linked told of each link, for who must not leave out what lies behind it
  */
 export async function walkRepositories(
   root: string,
   failed: (error: unknown) => void,
   marks: ReadonlySet<string> = content,
+  linked: (path: string) => void = () => undefined,
 ): Promise<QualifiedName[]> {
   const found: QualifiedName[] = [];
   const read = async (path: string): Promise<string[]> => {
     try {
       const entries = await readdir(join(root, path), { withFileTypes: true });
+      for (const { name } of entries.filter((entry) => entry.isSymbolicLink())) {
+        linked(join(root, path, name));
+      }
       return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
     } catch (error) {
       if (!isMissing(error)) failed(error);

@@ -105,7 +105,13 @@ export class HostedCollection {
   /** @throws the file system's error: what was left out would be swept away */
   async #repositories(): Promise<QualifiedName[]> {
     let failure: unknown;
-    const found = await walkRepositories(this.#root, (error) => (failure ??= error));
+    const found = await walkRepositories(
+      this.#root,
+      (error) => (failure ??= error),
+      undefined,
+      (path) =>
+        (failure ??= new Error(`${path} is a link, and what is behind it is not looked at`)),
+    );
     if (failure !== undefined) throw failure;
     return found;
   }

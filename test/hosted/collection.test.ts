@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { rename, rm, truncate, writeFile } from 'node:fs/promises';
+import { rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CollectionReport } from '../../src/hosted/collection.ts';
 import { HostedLocks } from '../../src/hosted/hosted-locks.ts';
@@ -75,6 +75,28 @@ describe('the collection of what was pushed', () => {
     expect(await directory.catalog.linked(key, 'blobs', young.digest)).toBeDefined();
     expect(counts(await directory.collect({ grace: hour }))).toEqual(none);
     expect(await stored(directory, image)).not.toContain(false);
+  });
+
+  it('removes nothing at all where part of the record is kept elsewhere, which it does not follow', async () => {
+    const directory = await open();
+    const [near, far] = [seededImage([100], 1), seededImage([100], 2)];
+    await directory.push('near', 'v1', near, 9 * day);
+    await directory.push('team/far', 'v1', far, 9 * day);
+    const folders = [
+      join(directory.layout.repositories, hosted('team')),
+      join(directory.layout.repositories, hosted('team/far'), '_blobs'),
+      join(directory.layout.repositories, '_hosted'),
+    ];
+    for (const [nth, folder] of folders.entries()) {
+      const elsewhere = join(directory.layout.root, `elsewhere-${nth}`);
+      await rename(folder, elsewhere);
+      await symlink(elsewhere, folder);
+      await expect(directory.collect()).rejects.toThrow(folder);
+      expect(await stored(directory, far)).not.toContain(false);
+      await rm(folder);
+      await rename(elsewhere, folder);
+    }
+    expect(counts(await directory.collect())).toEqual(none);
   });
 
   it('removes files that no record names at all, and keeps those that another repository has', async () => {

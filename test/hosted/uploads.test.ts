@@ -114,7 +114,7 @@ describe('several requests that come for one upload while one is at it', () => {
         () => 'taken',
         (error: unknown) => (isRegistryError(error) ? error.code : error),
       );
-    const begun = (stream: Readable): Promise<void> =>
+    const begun = (stream: Readable): Promise<boolean> =>
       waitFor('its turn', () => Promise.resolve(stream.readableFlowing === true));
     const requests = [append(first)];
     await begun(first);
