@@ -46,7 +46,11 @@ export function addCertSelfSigned(cert: Command, context: CommandContext): void 
       const directory = resolve(options.out);
       const now = Date.now();
       const validTo = new Date(now + options.days * day);
-      const issued = issueCertificate({ hosts, validFrom: new Date(now - allowance), validTo });
+      const issued = await issueCertificate({
+        hosts,
+        validFrom: new Date(now - allowance),
+        validTo,
+      });
       const files = [
         { path: join(directory, 'ca.crt'), bytes: issued.authority },
         { path: join(directory, 'tls.key'), bytes: issued.key, mode: 0o600 },

@@ -31,7 +31,7 @@ await describeWith('TLS', ['openssl', 'curl', 'skopeo'], () => {
   const issue = async (name: string, hosts: readonly string[], days = 90): Promise<void> => {
     const now = Date.now();
     const validity = { validFrom: new Date(now - 100 * day), validTo: new Date(now + days * day) };
-    const { authority, certificate, key } = issueCertificate({ hosts, ...validity });
+    const { authority, certificate, key } = await issueCertificate({ hosts, ...validity });
     await writeFile(at(`${name}.key`), key);
     await writeFile(at(`${name}.crt`), certificate);
     await writeFile(at(`${name}-ca.crt`), authority);
@@ -86,6 +86,8 @@ await describeWith('TLS', ['openssl', 'curl', 'skopeo'], () => {
       '--force',
     );
     expect(made).toMatchObject({ code: 0, stderr: '' });
+    const strictly = ['verify', '-x509_strict', '-purpose', 'sslserver', '-verify_ip', '127.0.0.1'];
+    await command('openssl', [...strictly, '-CAfile', at('ca.crt'), at('tls.crt')]);
     await start({}, { upstreams: { 'reef.example': { url: upstream.url } } });
 
     expect(await curl('--cacert', at('ca.crt'))).toBe('200');

@@ -1,4 +1,5 @@
-import { chmod, mkdir, rename, symlink, writeFile } from 'node:fs/promises';
+import { writeFileSync } from 'node:fs';
+import { chmod, mkdir, rename, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { issueCertificate } from '../../src/lib/issue-certificate.ts';
@@ -28,9 +29,10 @@ describe('a certificate that is watched', () => {
   let reads: number;
 
   const write = async (name: string, days?: number, into = folder): Promise<void> => {
-    const { certificate, key } = issue(name, days);
-    await writeFile(join(into, 'tls.crt'), certificate);
-    await writeFile(join(into, 'tls.key'), key);
+    const { certificate, key } = await issue(name, days);
+    // At once: looks come every few milliseconds here, and would find a half of it.
+    writeFileSync(join(into, 'tls.crt'), certificate);
+    writeFileSync(join(into, 'tls.key'), key);
   };
   const heard = (level: string): string[] =>
     said.filter(([at]) => at === level).map(([, message]) => message);
@@ -114,8 +116,10 @@ describe('a certificate that is watched', () => {
   });
 
   it('stays while what is new cannot be used, which is said once and loudly', async () => {
+    const { certificate } = await issue('new.example');
     watch();
-    await writeFile(join(folder, 'tls.crt'), issue('new.example').certificate);
+    await waitFor('the first look', () => reads);
+    writeFileSync(join(folder, 'tls.crt'), certificate);
     await waitFor('the refusal', () => reloads.includes(false));
     expect(shown.names).toBe('DNS:old.example');
     expect(heard('error')).toEqual([

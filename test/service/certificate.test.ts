@@ -12,8 +12,8 @@ import { tempDir } from '../support/temp-dir.ts';
 const day = 86_400_000;
 const validFrom = new Date('2026-01-01T00:00:00Z');
 const validTo = new Date('2026-04-01T00:00:00Z');
-const issued = issueCertificate({ hosts: ['registry.example'], validFrom, validTo });
-const other = issueCertificate({ hosts: ['other.example'], validFrom, validTo });
+const issued = await issueCertificate({ hosts: ['registry.example'], validFrom, validTo });
+const other = await issueCertificate({ hosts: ['other.example'], validFrom, validTo });
 
 describe('the files of a certificate', () => {
   const resources = testResources();
