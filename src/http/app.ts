@@ -40,7 +40,11 @@ export function createApp(options: AppOptions): Express {
   app.disable('x-powered-by');
   app.disable('etag');
   app.enable('case sensitive routing');
-  app.use(begin(table, observer));
+  // Should writing an error fail: its stack is nobody's business.
+  app.set('env', 'production');
+  // Where there are rules, who is refused does not learn here which upstreams there are.
+  const isPrefix = doors.isGuarded ? () => true : (name: string) => table.isUpstream(name);
+  app.use(begin(isPrefix, observer));
   if (accounts !== undefined) app.use(identify(accounts));
   // What is asked for most comes first: every route in front costs each request a match.
   const manifests = app.route('/v2/*name/manifests/:reference');
@@ -86,7 +90,7 @@ function addUploads(app: Express, doors: Doors, changes: Changes): void {
 }
 
 /** Gives each request its context, and reports it when its answer is out or its client gone. */
-function begin(table: RouteTable, observer: HttpObserver): RequestHandler {
+function begin(isPrefix: (name: string) => boolean, observer: HttpObserver): RequestHandler {
   return (request, response, next) => {
     const context = new RequestContext(requestId(request));
     (response as unknown as ContextResponse).locals.context = context;
@@ -108,7 +112,7 @@ function begin(table: RouteTable, observer: HttpObserver): RequestHandler {
         durationMs: performance.now() - context.startedAt,
       });
     });
-    if (!path.startsWith('/v2')) takePrefix(request, context, table);
+    if (!path.startsWith('/v2')) takePrefix(request, context, isPrefix);
     next();
   };
 }
@@ -117,9 +121,13 @@ function begin(table: RouteTable, observer: HttpObserver): RequestHandler {
  * `/<upstream>/v2/…` means `/v2/<upstream>/…`: containerd appends `/v2/` to the path of a host
  * that is configured without `override_path`.
  */
-function takePrefix(request: Request, context: RequestContext, table: RouteTable): void {
+function takePrefix(
+  request: Request,
+  context: RequestContext,
+  isPrefix: (name: string) => boolean,
+): void {
   const [, prefix, rest] = /^\/([^/?]+)(\/v2(?:[/?].*)?)$/.exec(request.url) ?? [];
-  if (prefix === undefined || rest === undefined || !table.isUpstream(prefix)) return;
+  if (prefix === undefined || rest === undefined || !isPrefix(prefix)) return;
   context.pathPrefix = prefix;
   request.url = rest;
 }

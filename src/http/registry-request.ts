@@ -1,6 +1,7 @@
 import type { Request } from 'express';
 import type { Action } from '../access/action.ts';
-import { isRegistryError } from '../oci/errors.ts';
+import { RegistryError } from '../oci/errors.ts';
+import { canNameRepository } from '../oci/repository-name.ts';
 import {
   assertAllowed,
   type Route,
@@ -78,18 +79,41 @@ export class Doors {
     const ns = queryOf(request, 'ns');
     let route: Route;
     try {
+      if (context.pathPrefix !== undefined) this.#assertUpstream(context.pathPrefix);
       route = this.table.find({ name, ns, host });
     } catch (error) {
-      if (this.#guard !== undefined && isRegistryError(error, 'NAME_UNKNOWN')) {
-        const repository = ns === undefined ? name : `${ns}/${name}`;
-        this.#guard.admit(context, { name, repository, isHosted: false }, action);
-      }
+      this.#admitToNothing(context, name, ns, action);
       throw error;
     }
     context.route = route;
     this.#guard?.admit(context, targetOf(name, route), action);
     assertAllowed(route);
     return route;
+  }
+
+  /**
+   * Lets a request pass that leads nowhere, so that who is refused is told the same as where it leads
+   * somewhere. What no configuration could make a name of is refused for that alone: it fits into no
+   * challenge, and is not worth remembering.
+   * @throws RegistryError NAME_INVALID, and as {@link Guard.admit}
+   */
+  #admitToNothing(
+    context: RequestContext,
+    name: string,
+    ns: string | undefined,
+    action: Action,
+  ): void {
+    if (this.#guard === undefined) return;
+    if (!canNameRepository(name)) {
+      throw new RegistryError('NAME_INVALID', undefined, { detail: { name: name.slice(0, 300) } });
+    }
+    const repository = ns === undefined ? name : `${ns.slice(0, longestHost)}/${name}`;
+    this.#guard.admit(context, { name, repository, isHosted: false }, action);
+  }
+
+  #assertUpstream(prefix: string): void {
+    if (this.table.isUpstream(prefix)) return;
+    throw new RegistryError('NAME_UNKNOWN', 'no upstream of this name is configured');
   }
 
   /**
@@ -139,6 +163,9 @@ export class Doors {
     }
   }
 }
+
+/** With a port. */
+const longestHost = 253 + 6;
 
 /** What a guard has to know of where a request leads. */
 export function targetOf(name: string, route: Route): Target {

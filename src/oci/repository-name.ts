@@ -28,6 +28,21 @@ export function parseRepositoryName(text: string): RepositoryName {
   throw new RegistryError('NAME_INVALID', undefined, { detail: { name: text.slice(0, 300) } });
 }
 
+/** A name with that of a registry in front, and perhaps a port, as in `localhost:5000/app`. */
+const behindRegistry = /^[a-z0-9][a-z0-9.-]*(?::\d{1,5})?\/([^/].*)$/;
+
+/** The longest name of a host, a port, a slash. */
+const longestFront = 253 + 6 + 1;
+
+/**
+ * Whether a text can be the name of a repository, by itself or behind the name of some registry:
+ * the same whatever registries there are.
+ */
+export function canNameRepository(text: string): boolean {
+  if (text.length > longestFront + maxLength) return false;
+  return shape.test(text) || shape.test(behindRegistry.exec(text)?.[1] ?? '');
+}
+
 /** Joins an upstream's name and a repository's name into the canonical key. */
 export function qualify(upstream: string, name: RepositoryName): QualifiedName {
   return `${upstream}/${name}` as QualifiedName;

@@ -143,7 +143,8 @@ export class RouteTable {
 
   /** The upstream that a request without a repository (`GET /v2/_catalog`) is limited to, if any. */
   namespace(ns: string): Remote {
-    const remote = this.#byName.get(ns.toLowerCase());
+    // It goes into a header of the answer; and there are letters besides that turn into these.
+    const remote = isAscii.test(ns) ? this.#byName.get(ns.toLowerCase()) : undefined;
     if (remote === undefined) {
       throw new RegistryError('NAME_UNKNOWN', 'no upstream of this name is configured', {
         detail: { ns: ns.slice(0, 200) },
@@ -185,6 +186,8 @@ export function assertAllowed(route: Route): void {
   if (route.via === 'hosted' || route.remote.permits(route.repository)) return;
   throw new RegistryError('DENIED', `${route.remote.name}/${route.repository} is not allowed here`);
 }
+
+const isAscii = /^[\x21-\x7e]*$/;
 
 interface Choice {
   readonly remote: Remote;

@@ -64,6 +64,47 @@ function manifest(place: Place): string {
 /** What only few may see. */
 const secrets = [manifest('closed'), manifest('private')];
 
+describe('who may not pull from an upstream', () => {
+  const long = 'a'.repeat(250);
+
+  it.each([
+    '/v2/team/app/manifests/v1?ns=corp.example',
+    '/v2/TEAM/app/manifests/v1?ns=corp.example',
+    '/v2/team/app/blobs/sha256:0?ns=corp.example',
+    '/v2/team/app/tags/list?ns=corp.example&n=x',
+    '/v2/corp.example:5000/team/app/manifests/v1',
+    `/v2/team/${long}/${long}/manifests/v1?ns=corp.example`,
+    '/corp.example/v2/',
+    '/corp.example/v2/team/app/manifests/v1',
+    '/corp.example/v2/TEAM/app/manifests/v1',
+    '/corp.example/v2/team/app/tags/list',
+  ])('does not learn whether it is there (path %#)', async (path) => {
+    for (const account of ['anonymous', 'nora'] as const) {
+      const elsewhere = path.replace('corp.example', 'corp.nothere');
+      const [there, nowhere] = [
+        await as(account, { path }),
+        await as(account, { path: elsewhere }),
+      ];
+      expect(tellTale(there)).toEqual(tellTale(nowhere));
+    }
+  });
+
+  it('does not learn by a name that is too long for any other', async () => {
+    const [there, nowhere] = [
+      await as('anonymous', { path: `/v2/corp.example/${long}/manifests/v1` }),
+      await as('anonymous', { path: `/v2/corp.nothere/${long}/manifests/v1` }),
+    ];
+    expect(tellTale(there)).toEqual(tellTale(nowhere));
+  });
+});
+
+/** All of an answer that could tell something, but for the upstream's name, which the client has said itself. */
+function tellTale({ status, headers, text: body }: Answer): unknown {
+  const { date: _date, 'x-request-id': _id, ...rest } = headers;
+  const text = JSON.stringify([rest, body]);
+  return { status, text: text.replaceAll(/corp\.(?:example|nothere)/g, '…') };
+}
+
 describe('a name that is written in an odd way', () => {
   const paths = [
     '/v2/local%2Fclosed/manifests/v1',

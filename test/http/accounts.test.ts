@@ -181,6 +181,18 @@ describe('a request where there are accounts', () => {
     );
   });
 
+  it.each([
+    '/v2/%22,realm=%22http:%2F%2Fevil/manifests/latest',
+    '/v2/a%0d%0aX-Evil:1/manifests/latest',
+    '/v2/%E2%82%AC/manifests/latest?ns=nowhere',
+    `/v2/${'a/'.repeat(2_000)}a/manifests/latest`,
+  ])('is refused in the usual form where its name can be none (path %#)', async (path) => {
+    const answer = await get(path);
+    expect(answer).toMatchObject({ status: 400, code: 'NAME_INVALID' });
+    expect(answer.headers).not.toHaveProperty('www-authenticate');
+    expect(answer.headers).not.toHaveProperty('x-evil');
+  });
+
   it('is told the scope with the upstream that its path begins with', () => {
     const request = { method: 'GET', url: '/v2/org/app/manifests/v1' };
     expect(formatScope(wantedScope(request, 'ghcr.io'))).toBe('repository:ghcr.io/org/app:pull');

@@ -318,6 +318,8 @@ describe('an error', () => {
     ['/v2/a//b/manifests/latest', 400, 'NAME_INVALID'],
     [`/v2/${'a'.repeat(256)}/manifests/latest`, 400, 'NAME_INVALID'],
     ['/v2/a%zz/manifests/latest', 400, 'NAME_INVALID'],
+    // The Kelvin sign, whose small form is a k: it fits into no header of an answer.
+    ['/v2/a/manifests/latest?ns=doc%E2%84%AAer.io', 404, 'NAME_UNKNOWN'],
     ['/v2/a/manifests/.bad', 400, 'TAG_INVALID'],
     ['/v2/a/manifests/sha256:bad', 400, 'DIGEST_INVALID'],
     ['/v2/a/blobs/latest', 400, 'DIGEST_INVALID'],
