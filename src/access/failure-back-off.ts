@@ -64,6 +64,12 @@ export class FailureBackOff {
     this.#now = now;
   }
 
+  /** Milliseconds that a try has to wait; 0 where it may go on. Counts nothing. */
+  waitOf(account: string, client: string): number {
+    const failures = this.#failures.get(keyOf(account, client));
+    return failures === undefined ? 0 : Math.max(0, failures.until - this.#now());
+  }
+
   /**
    * Counts a try.
    * @returns milliseconds that it has to wait; 0 where it may go on

@@ -71,9 +71,15 @@ export class PasswordLogin {
   ): Promise<HtpasswdAccount> {
     const { checks, backOff, observer } = this.#options;
     const { username, password, client } = pair;
-    const wait = backOff.attempt(username, client);
+    const wait = backOff.waitOf(username, client);
     if (wait > 0) throw this.#throttled(pair, wait);
-    const isRight = await this.#asked(pair, () => checks.compare(password, hash, client));
+    const isRight = await this.#asked(pair, () => {
+      const comparing = checks.compare(password, hash, client);
+      // Only what is really compared counts: a flood of names that finds the queue full costs its
+      // sender nothing, and would push out what is remembered of real guesses.
+      backOff.attempt(username, client);
+      return comparing;
+    });
     if (!isRight || account === undefined) {
       this.#wrong.set(id, hash);
       throw this.#refusal(pair, account === undefined ? 'no such account' : 'wrong password');

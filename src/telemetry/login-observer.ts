@@ -26,7 +26,9 @@ export function createLoginObserver(metrics: LoginMetrics, logger: Logger): Acce
         logger.debug('a token has expired', fields);
         return;
       }
-      const held = occasional.admit(`${client} ${method} ${name ?? ''} ${reason}`);
+      // What was not even looked at costs its sender nothing, under however many names it comes.
+      const whose = failure === 'unavailable' ? '' : name;
+      const held = occasional.admit(`${client} ${method} ${whose ?? ''} ${reason}`);
       if (held === undefined) return;
       logger.warn('a login failed', { ...fields, ...(held > 0 && { suppressed: held }) });
     },

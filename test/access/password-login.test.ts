@@ -131,6 +131,17 @@ describe('a login with a password', () => {
     expect(codes.filter((code) => code === 'TOOMANYREQUESTS')).toHaveLength(996);
   });
 
+  it('does not forget guesses over a flood of names that are not even looked at', async () => {
+    const { attempt, answerWith } = create();
+    for (const guess of ['1', '2', '3', '4']) await attempt('alice', guess);
+    expect(await attempt('alice', '5')).toBe('TOOMANYREQUESTS');
+    answerWith(() => {
+      throw new RegistryError('UNAVAILABLE', 'too many');
+    });
+    for (let name = 0; name < 10_001; name++) await attempt(`nobody-${name}`, 'x');
+    expect(await attempt('alice', '6')).toBe('TOOMANYREQUESTS');
+  });
+
   it('stays possible for who is known already while somebody guesses beside him', async () => {
     const { attempt } = create();
     await attempt('alice', 'secret');

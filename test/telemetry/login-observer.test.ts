@@ -70,6 +70,15 @@ describe('what is told of logins', () => {
     ]);
   });
 
+  it('is a line for all that a client sends under many names without any being looked at', () => {
+    const { lines, observer } = create();
+    for (let name = 0; name < 100; name++) {
+      const reason = 'too many passwords are being checked';
+      observer.loginFailed({ ...failed, failure: 'unavailable', account: `a${name}`, reason });
+    }
+    expect(lines).toHaveLength(1);
+  });
+
   it('is no warning where a token has merely expired', () => {
     const { lines, observer } = create();
     observer.loginFailed({ ...failed, method: 'token', failure: 'expired', account: undefined });
