@@ -16,13 +16,13 @@ export function grantScope(wanted: Scope, bounds: Scope | undefined, grantable: 
     .map(({ type, name, actions }) => ({
       type,
       name,
-      actions: actions
-        .flatMap((action) =>
-          action === '*' && type === 'repository' ? repositoryActions : [action],
-        )
-        .filter((action, index, all) => all.indexOf(action) === index)
-        .filter((action) => bounds === undefined || scopeAllows(bounds, type, name, action))
-        .filter((action) => grantable(type, name, action)),
+      actions: [...new Set(actions.flatMap((action) => meaningOf(type, action)))]
+        .filter((action) => grantable(type, name, action))
+        .filter((action) => bounds === undefined || scopeAllows(bounds, type, name, action)),
     }))
     .filter(({ actions }) => actions.length > 0);
+}
+
+function meaningOf(type: string, action: string): readonly string[] {
+  return action === '*' && type === 'repository' ? repositoryActions : [action];
 }

@@ -19,6 +19,9 @@ export type Scope = readonly ScopeEntry[];
 /** More than any client asks for at once. */
 const maxEntries = 100;
 
+/** More than there are. Each is looked at several times, before anybody has to prove anything. */
+const maxActions = 20;
+
 /** `repository:localhost:5000/app:pull,push`: a name may hold colons, a type and an action do not. */
 const shape = /^([a-z0-9]+(?:\([a-z0-9]+\))?):([^\s:"\\][^\s"\\]*):([a-z*]+(?:,[a-z*]+)*)$/;
 
@@ -37,7 +40,11 @@ export function parseScope(texts: readonly string[]): Scope {
         detail: { scope: part.slice(0, 300) },
       });
     }
-    return { type, name, actions: [...new Set(actions.split(','))] };
+    const named = [...new Set(actions.split(','))];
+    if (named.length > maxActions) {
+      throw new RegistryError('REQUEST_INVALID', 'a scope has too many actions');
+    }
+    return { type, name, actions: named };
   });
 }
 

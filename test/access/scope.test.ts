@@ -40,6 +40,15 @@ describe('a scope', () => {
     expect(() => parseScope(['repository:a:pull '.repeat(5_000)])).toThrow('too many');
   });
 
+  it('is refused where it has more actions than there are', () => {
+    const actions = Array.from({ length: 21 }, (_, index) => 'a'.repeat(index + 1));
+    expect(parseScope([`repository:a:${actions.slice(1).join(',')}`])).toHaveLength(1);
+    expect(() => parseScope([`repository:a:${actions.join(',')}`])).toThrow('too many');
+    expect(parseScope([`repository:a:${'pull,'.repeat(50)}push`])).toMatchObject([
+      { actions: ['pull', 'push'] },
+    ]);
+  });
+
   it('is written as it is read, and never fails in another way', () => {
     fc.assert(
       fc.property(fc.array(fc.string()), (texts) => {
