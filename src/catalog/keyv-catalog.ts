@@ -32,7 +32,7 @@ import {
 
 export interface KeyvCatalogOptions extends KnowledgeOptions {
   readonly record: CatalogRecord;
-  /** What the record refuses is not known, and the next writer writes it again; false where absent. */
+  /** What the record refuses is not known, and each writer writes it again; false where absent. */
   readonly onlyRecorded?: boolean | undefined;
   /** Ends the connection of the shared cache. */
   readonly disconnect?: (() => Promise<void>) | undefined;
@@ -50,8 +50,6 @@ export class KeyvCatalog implements Catalog {
   readonly #knowledge: Knowledge;
   readonly #onlyRecorded: boolean;
   readonly #disconnect: (() => Promise<void>) | undefined;
-  /** Keys whose last writing failed: what is in their files, if anything, may not be durable. */
-  readonly #unsure = new Set<string>();
 
   constructor({ record, onlyRecorded = false, disconnect, ...knowledge }: KeyvCatalogOptions) {
     this.#record = record;
@@ -233,7 +231,6 @@ export class KeyvCatalog implements Catalog {
       await (this.#onlyRecorded ? this.#distrust(keys) : tell());
       throw error;
     }
-    for (const key of keys) this.#unsure.delete(key);
     await tell();
   }
 
@@ -248,7 +245,6 @@ export class KeyvCatalog implements Catalog {
   }
 
   async #distrust(keys: readonly string[]): Promise<void> {
-    for (const key of keys) this.#unsure.add(key);
     for (const key of keys) await this.#knowledge.forget(key);
   }
 
@@ -274,7 +270,8 @@ export class KeyvCatalog implements Catalog {
     if (known !== undefined && claimed) return undefined;
     const size = member.size ?? known?.size;
     const isKnown = known?.mediaType === mediaType && known.size === size && !known.claimed;
-    if (isKnown && !this.#unsure.has(key)) return undefined;
+    // Where only the record counts, what is there may not be durable, or have gone behind our back.
+    if (isKnown && !this.#onlyRecorded) return undefined;
     return {
       digest,
       mediaType,

@@ -4,7 +4,7 @@ import type { QualifiedName } from '../oci/repository-name.ts';
 import type { HostedLocks } from './hosted-locks.ts';
 
 export interface BlobLeasesOptions {
-  readonly files: MemberFiles;
+  readonly files: Pick<MemberFiles, 'time' | 'renew'>;
   readonly locks: HostedLocks;
   /** For how long a blob stays that no manifest names, in milliseconds. */
   readonly grace: () => number;
@@ -34,11 +34,6 @@ export class BlobLeases {
     if (time === undefined) return false;
     // Most of the grace is left.
     if (Date.now() - time < grace() / 4) return true;
-    return locks.withBlobs([digest], () => this.begin(repository, digest));
-  }
-
-  /** The same for who holds the lock of the blob and has just linked it, perhaps not for the first time. */
-  begin(repository: QualifiedName, digest: Digest): Promise<boolean> {
-    return this.#options.files.renew(repository, 'blobs', digest);
+    return locks.withBlobs([digest], () => files.renew(repository, 'blobs', digest));
   }
 }

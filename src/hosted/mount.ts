@@ -11,9 +11,7 @@ import type { HostedRoute, ProxiedRoute, Route } from '../registry/resolve-route
 import type { DiskBlobStore } from '../store/disk-blob-store.ts';
 import type { Layout } from '../store/layout.ts';
 import { verifyBlob } from '../store/verification.ts';
-import type { BlobLeases } from './blob-leases.ts';
 import type { HostedLocks } from './hosted-locks.ts';
-import { linkBlob } from './link-blob.ts';
 import type { UploadObserver } from './upload-observer.ts';
 
 /** A store with its record. */
@@ -26,7 +24,6 @@ export interface Shelf {
 export interface MountOptions {
   readonly hosted: Shelf;
   readonly cached: Shelf;
-  readonly leases: Pick<BlobLeases, 'begin'>;
   readonly locks: HostedLocks;
   readonly observer: UploadObserver;
 }
@@ -90,16 +87,16 @@ export class Mount {
   }
 
   async #fromHosted(to: HostedRoute, digest: Digest, from: HostedRoute): Promise<boolean> {
-    const { hosted, leases } = this.#options;
+    const { hosted } = this.#options;
     const member = await wholeMember(hosted, from, digest);
     if (member === undefined) return false;
-    await linkBlob(hosted.catalog, leases, to.key, member);
+    await hosted.catalog.link(to.key, 'blobs', [member]);
     hosted.store.used(digest);
     return true;
   }
 
   async #fromCached(to: HostedRoute, digest: Digest, from: ProxiedRoute): Promise<boolean> {
-    const { hosted, cached, leases } = this.#options;
+    const { hosted, cached } = this.#options;
     const member = await wholeMember(cached, from, digest);
     if (member === undefined) return false;
     const temporary = join(hosted.layout.temporary, randomUUID());
@@ -115,7 +112,7 @@ export class Mount {
     } finally {
       await rm(temporary, { force: true });
     }
-    await linkBlob(hosted.catalog, leases, to.key, member);
+    await hosted.catalog.link(to.key, 'blobs', [member]);
     return true;
   }
 }

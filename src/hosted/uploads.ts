@@ -7,9 +7,7 @@ import { splitDigest, type Digest, type DigestAlgorithm } from '../oci/digest.ts
 import { isRegistryError, RegistryError } from '../oci/errors.ts';
 import type { HostedRoute } from '../registry/resolve-route.ts';
 import type { DiskBlobStore } from '../store/disk-blob-store.ts';
-import type { BlobLeases } from './blob-leases.ts';
 import type { HostedLocks } from './hosted-locks.ts';
-import { linkBlob } from './link-blob.ts';
 import type { UploadObserver } from './upload-observer.ts';
 import type { UploadSession } from './upload-session.ts';
 import type { UploadSessions } from './upload-sessions.ts';
@@ -18,7 +16,6 @@ export interface UploadsOptions {
   readonly sessions: UploadSessions;
   readonly store: Pick<DiskBlobStore, 'adopt' | 'refused'>;
   readonly catalog: Catalog;
-  readonly leases: Pick<BlobLeases, 'begin'>;
   readonly locks: HostedLocks;
   /** Bytes of one blob. */
   readonly maxBlobSize: number;
@@ -165,7 +162,7 @@ export class Uploads {
     digest: Digest,
     signal: AbortSignal,
   ): Promise<void> {
-    const { sessions, store, catalog, leases, locks } = this.#options;
+    const { sessions, store, catalog, locks } = this.#options;
     const { data } = session;
     const { algorithm } = splitDigest(digest);
     const actual = await this.#unlessDiskFails(session, data.digest(algorithm, signal));
@@ -181,7 +178,7 @@ export class Uploads {
       await this.#syncs.run([`lane ${++this.#lane % syncLanes}`], () => data.sync());
       await locks.withBlobs([digest], async () => {
         await store.adopt(digest, path, size);
-        await linkBlob(catalog, leases, key, { digest, mediaType: unknownType, size });
+        await catalog.link(key, 'blobs', [{ digest, mediaType: unknownType, size }]);
       });
     };
     await this.#unlessDiskFails(session, commit());

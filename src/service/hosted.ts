@@ -111,7 +111,7 @@ export class Hosted implements Reloadable {
       ttl: config.hosted.upload_ttl,
       observer,
     });
-    const shared = { catalog, leases, locks: this.#locks, observer };
+    const shared = { catalog, locks: this.#locks, observer };
     const changes = {
       uploads: new Uploads({
         ...shared,

@@ -1,7 +1,8 @@
-import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { createCatalog } from '../../src/catalog/create-catalog.ts';
+import { RecordLayout } from '../../src/catalog/record-layout.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import type { Tag } from '../../src/oci/reference.ts';
 import { hostedUpstream, parseRepositoryName, qualify } from '../../src/oci/repository-name.ts';
@@ -52,6 +53,28 @@ it('knows only what is on record where nothing else counts, and writes it as soo
   await catalog.link(repository, 'blobs', [member]);
   expect(await catalog.linked(repository, 'blobs', digest)).toEqual(member);
   expect(await (await test.reopen()).linked(repository, 'blobs', digest)).toEqual(member);
+});
+
+it('writes a membership again where nothing else counts, whatever became of its file meanwhile', async () => {
+  await using test = await openCatalog((directory, observer) =>
+    createCatalog({ directory, onlyRecorded: true, observer }),
+  );
+  const repository = qualify('_hosted', parseRepositoryName('local/app'));
+  const digest = digestOf(Buffer.from('{}'));
+  const member = { digest, mediaType: 'application/json', size: 2 };
+  const path = new RecordLayout(test.directory).member(repository, 'manifests', digest);
+  for (const spoil of [
+    () => writeFile(path, 'rotten'),
+    () => rm(path),
+    () => utimes(path, new Date(0), new Date(0)),
+  ]) {
+    await test.catalog.link(repository, 'manifests', [member]);
+    await spoil();
+    await test.catalog.link(repository, 'manifests', [member]);
+    expect(await (await test.reopen()).linked(repository, 'manifests', digest)).toEqual(member);
+    // What is linked counts from now.
+    expect((await stat(path)).mtimeMs).toBeGreaterThan(0);
+  }
 });
 
 it('knows what the disk refuses to record, and says that it is not recorded', async () => {

@@ -1,5 +1,4 @@
 import { describe, expect, it } from '@jest/globals';
-import { utimes } from 'node:fs/promises';
 import { MemberFiles } from '../../src/catalog/member-files.ts';
 import { CatalogRecord } from '../../src/catalog/record.ts';
 import { BlobLeases } from '../../src/hosted/blob-leases.ts';
@@ -40,15 +39,6 @@ describe('the lease of a blob', () => {
     const { leases, ageNow } = await linked(grace / 2);
     expect(await leases.renew(app, layer)).toBe(true);
     expect(await ageNow()).toBeLessThan(grace / 2);
-  });
-
-  it('begins anew with each upload or mount, however young', async () => {
-    const { leases, record, files } = await linked(0);
-    const path = record.layout.member(app, 'blobs', layer);
-    const young = (Date.now() - 100) / 1000;
-    await utimes(path, young, young);
-    expect(await leases.begin(app, layer)).toBe(true);
-    expect(await files.time(app, 'blobs', layer)).toBeGreaterThan(young * 1000);
   });
 
   it('waits for who decides whether the blob goes, and tells what came of it', async () => {

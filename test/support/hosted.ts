@@ -72,7 +72,7 @@ export async function createHostedScaffold(data: string, options: HostedScaffold
   const { maxBlobSize = 2 ** 40, maxUploads = 100, ttl = 3_600_000 } = options;
   const sessions = new UploadSessions({ folder: layout.uploads, store, maxUploads, ttl, observer });
   await sessions.recover();
-  const shared = { catalog, leases, locks, observer };
+  const shared = { catalog, locks, observer };
   const hosted: Shelf = { layout, store, catalog };
   const lost: Digest[] = [];
   const rules = new HostedRules({ delete: options.delete ?? true, rules: [] });
