@@ -8,6 +8,8 @@ export interface BlobLeasesOptions {
   readonly locks: HostedLocks;
   /** For how long a blob stays that no manifest names, in milliseconds. */
   readonly grace: () => number;
+  /** Told where the disk does not let a lease be noted. */
+  readonly refused: (error: unknown) => void;
 }
 
 /**
@@ -25,15 +27,21 @@ export class BlobLeases {
 
   /**
    * To be called before a client is told that a blob is in a repository. Costs one look at a file,
-   * and now and then a note in it.
+   * and now and then a note in it. Who only pulls needs no lease, and gets an answer from a disk that
+   * cannot be written to.
    * @returns whether it still is: the collection may have been quicker
    */
   async renew(repository: QualifiedName, digest: Digest): Promise<boolean> {
-    const { files, locks, grace } = this.#options;
+    const { files, locks, grace, refused } = this.#options;
     const time = await files.time(repository, 'blobs', digest);
     if (time === undefined) return false;
     // Most of the grace is left.
     if (Date.now() - time < grace() / 4) return true;
-    return locks.withBlobs([digest], () => files.renew(repository, 'blobs', digest));
+    return locks.withBlobs([digest], () =>
+      files.renew(repository, 'blobs', digest).catch((error: unknown) => {
+        refused(error);
+        return true;
+      }),
+    );
   }
 }

@@ -102,7 +102,12 @@ export class Hosted implements Reloadable {
     const cache = new ManifestCache(store, health, manifest_cache);
     const files = new MemberFiles(layout.root);
     const grace = (): number => this.upkeep.config.gc.grace;
-    const leases = new BlobLeases({ files, locks: this.#locks, grace });
+    const leases = new BlobLeases({
+      files,
+      locks: this.#locks,
+      grace,
+      refused: (error) => void store.refused('touch', error),
+    });
     const observer = createUploadObserver(metrics.hosted, logger);
     this.sessions = new UploadSessions({
       folder: layout.uploads,

@@ -23,7 +23,7 @@ describe('the lease of a blob', () => {
     await record.putMembers(app, 'blobs', [member], Date.now() - age);
     const files = new MemberFiles(directory);
     const locks = new HostedLocks();
-    const leases = new BlobLeases({ files, locks, grace: () => grace });
+    const leases = new BlobLeases({ files, locks, grace: () => grace, refused() {} });
     const ageNow = async (): Promise<number> =>
       Date.now() - ((await files.time(app, 'blobs', layer)) ?? NaN);
     return { record, files, locks, leases, ageNow };
@@ -39,6 +39,20 @@ describe('the lease of a blob', () => {
     const { leases, ageNow } = await linked(grace / 2);
     expect(await leases.renew(app, layer)).toBe(true);
     expect(await ageNow()).toBeLessThan(grace / 2);
+  });
+
+  it('may not be noted, as on a read-only disk, and the blob is there all the same', async () => {
+    const { files, locks } = await linked(2 * grace);
+    const refusal = new Error('EROFS');
+    const stubborn = {
+      time: files.time.bind(files),
+      renew: () => Promise.reject(refusal),
+    };
+    const refusals: unknown[] = [];
+    const refused = (error: unknown): void => void refusals.push(error);
+    const leases = new BlobLeases({ files: stubborn, locks, grace: () => grace, refused });
+    expect(await leases.renew(app, layer)).toBe(true);
+    expect(refusals).toEqual([refusal]);
   });
 
   it('waits for who decides whether the blob goes, and tells what came of it', async () => {

@@ -48,7 +48,7 @@ export async function createHostedScaffold(data: string, options: HostedScaffold
   });
   const locks = new HostedLocks();
   const files = new MemberFiles(layout.root);
-  const leases = new BlobLeases({ files, locks, grace: () => 3_600_000 });
+  const leases = new BlobLeases({ files, locks, grace: () => 3_600_000, refused() {} });
   const results: UploadResult[] = [];
   const mounts: MountResult[] = [];
   const received = { bytes: 0 };
