@@ -13,6 +13,7 @@ import { fileSize } from '../store/verification.ts';
 import { createWithdraw, type Withdraw } from '../store/withdraw.ts';
 import { CommandFailure, type CommandContext } from './context.ts';
 import { redisOptions } from '../service/redis-options.ts';
+import { keepsAll } from '../service/store.ts';
 import { upstreamNames } from '../service/upstream-names.ts';
 
 /** What a command needs to work on the data directory itself, where no Baleen runs that could. */
@@ -41,7 +42,8 @@ export async function openWorkbench(
   { stderr }: CommandContext,
   part: Layout['part'] = 'cached',
 ): Promise<Workbench> {
-  const { directory, quarantine_size: limit } = config.storage;
+  const { directory, quarantine_size } = config.storage;
+  const limit = part === 'hosted' ? keepsAll : quarantine_size;
   const layout = new Layout(directory, part);
   if (!(await isDirectory(layout.root))) {
     throw new CommandFailure(`there is no store in ${directory} (storage.directory, --data)`);

@@ -41,7 +41,7 @@ import type { Reloadable } from './reload.ts';
 import { expireUploads } from './upload-expiry.ts';
 import { gatherHostedStats, type HostedStats } from './hosted-stats.ts';
 import type { Scrubbing } from './scrubbing.ts';
-import { keepsEverything } from './store.ts';
+import { keepsAll, keepsEverything } from './store.ts';
 import { tidy } from './tidy.ts';
 
 export interface HostedOptions {
@@ -84,7 +84,7 @@ export class Hosted implements Reloadable {
     sign: SignOfLife,
   ) {
     const { config, metrics, logger, signal } = options;
-    const { manifest_cache, quarantine_size } = config.storage;
+    const { manifest_cache } = config.storage;
     this.#options = options;
     this.#layout = layout;
     this.#store = store;
@@ -93,7 +93,7 @@ export class Hosted implements Reloadable {
     this.#care = createCare({
       layout,
       store,
-      limit: quarantine_size,
+      limit: keepsAll,
       forget: (digest) => cache.forget(digest),
       observer: createHostedWithdrawObserver(metrics, logger),
       signal,

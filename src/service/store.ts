@@ -26,6 +26,12 @@ export const keepsEverything: EvictionPolicy = {
 };
 
 /**
+ * Bytes of what was pushed that may be in quarantine: what a disk cannot give back today it may give
+ * back tomorrow, and there is no other copy.
+ */
+export const keepsAll = Infinity;
+
+/**
  * The store of a data directory, for a command that works on it while no Baleen runs: nothing is
  * cleared away, so that one which runs unnoticed is not disturbed.
  */

@@ -117,7 +117,9 @@ describe('a pushed blob whose bit has turned over', () => {
     'is found by %s, told loudly, and right when pushed again',
     async (way) => {
       const scrub = way === 'scrub' ? { interval: '1s', rate: '100MiB' } : { interval: 'off' };
-      await using baleen = await Baleen.start({ hosted, storage: { scrub } });
+      // A limit is for what can be fetched again.
+      const storage = { scrub, quarantine_size: 0 };
+      await using baleen = await Baleen.start({ hosted, storage });
       const blob = layerOf(300_000, 5);
       await pushed(baleen, blob);
       await flipBit(placeOf(baleen, blob));
@@ -145,13 +147,16 @@ describe('a pushed blob whose bit has turned over', () => {
   );
 
   it('is found while the service is down, too', async () => {
-    await using baleen = await Baleen.start({ hosted, storage: { scrub: { interval: 'off' } } });
+    const storage = { scrub: { interval: 'off' }, quarantine_size: 0 };
+    await using baleen = await Baleen.start({ hosted, storage });
     const blob = layerOf(300_000, 6);
     await pushed(baleen, blob);
     await baleen.stop();
     await flipBit(placeOf(baleen, blob));
     const { code, stdout } = await baleen.command('verify', '--json');
     expect([code, stdout]).toEqual([1, expect.stringContaining('"step":"hosted blobs"')]);
+    await baleen.command('verify', '--repair');
+    expect(await readdir(join(baleen.dataDirectory, 'v1/hosted/quarantine'))).toHaveLength(1);
   });
 });
 
