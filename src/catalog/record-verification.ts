@@ -7,7 +7,7 @@ import { walkRecordFiles, type RecordFile, type RecordPlace } from './record-fil
 /** What is wrong with a file of the record. */
 export type RecordFault = { readonly path: string; readonly detail: string } & (
   | { readonly kind: 'foreign' }
-  | { readonly kind: 'malformed' }
+  | { readonly kind: 'malformed'; readonly place: RecordPlace }
   /** The system does not let this process read it. */
   | { readonly kind: 'unreadable' }
   /** It gives another size than the file of its content has. */
@@ -42,11 +42,12 @@ export class RecordVerification implements CatalogObserver {
   /** Each file with its fault, or undefined where it has none. One at a time; not to be run twice at once. */
   async *run(): AsyncGenerator<RecordFault | undefined> {
     for await (const file of walkRecordFiles(this.#record.layout.root)) {
-      yield await this.#check(file);
+      yield await this.check(file);
     }
   }
 
-  async #check({ path, place }: RecordFile): Promise<RecordFault | undefined> {
+  /** What is wrong with a file by now. */
+  async check({ path, place }: Omit<RecordFile, 'name'>): Promise<RecordFault | undefined> {
     if (place === undefined) {
       return { path, kind: 'foreign', detail: 'nothing in the record has such a name' };
     }
@@ -54,8 +55,10 @@ export class RecordVerification implements CatalogObserver {
     const found = await this.#read(place);
     if (this.#failure !== undefined) {
       const isSystems = (this.#failure as NodeJS.ErrnoException).code !== undefined;
-      const kind = isSystems ? 'unreadable' : 'malformed';
-      return { path, kind, detail: reasonOf(this.#failure) };
+      const detail = reasonOf(this.#failure);
+      return isSystems
+        ? { path, kind: 'unreadable', detail }
+        : { path, kind: 'malformed', place, detail };
     }
     if (found?.size === undefined) return undefined;
     const size = await this.#options.sizeOf(found.digest);

@@ -1,5 +1,6 @@
 import { relative } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
+import type { RecordPlace } from '../catalog/record-files.ts';
 import { RecordVerification, type RecordFault } from '../catalog/record-verification.ts';
 import { Pace } from '../lib/pace.ts';
 import { ticksWhile } from '../lib/ticks.ts';
@@ -18,6 +19,11 @@ export interface VerifyOptions {
   readonly catalog: Catalog;
   readonly quarantine: Pick<Quarantine, 'takeFile'>;
   readonly withdraw: Withdraw;
+  /**
+   * Runs what changes a file of the record while nobody else changes it; at once where absent, as for
+   * what an upstream can be asked for again.
+   */
+  readonly exclusively?: <T>(place: RecordPlace, work: () => Promise<T>) => Promise<T>;
 }
 
 export interface VerifyParameters {
@@ -158,15 +164,19 @@ export class Verification {
     for await (const fault of verification.run()) {
       this.#signal.throwIfAborted();
       this.#tally.files++;
-      yield fault && (await this.#repairRecord(fault));
+      yield fault && (await this.#repairRecord(fault, verification));
     }
   }
 
-  async #repairRecord(fault: RecordFault): Promise<Found> {
+  async #repairRecord(fault: RecordFault, verification: RecordVerification): Promise<Found> {
     const { kind, path, detail } = fault;
     const { quarantine } = this.#options;
     if (this.#parameters.repair && kind === 'malformed') {
-      const isTaken = await quarantine.takeFile(path);
+      const isTaken = await this.#exclusively(fault.place, async () => {
+        // Somebody may have written it anew.
+        const isStill = (await verification.check(fault))?.kind === 'malformed';
+        return isStill && quarantine.takeFile(path);
+      });
       return isTaken ? this.#found(kind, path, detail, 'quarantined') : undefined;
     }
     if (this.#parameters.repair && kind === 'mismatch') {
@@ -188,8 +198,15 @@ export class Verification {
       const name = relative(this.#options.layout.blobs, file);
       return this.#judge({ path: file, name, digest }, digest, verdict);
     }
-    await mendRecord(this.#options.catalog, place, verdict.size);
+    const { size } = verdict;
+    await this.#exclusively(place, () =>
+      mendRecord(this.#options.catalog, place, { digest, size }),
+    );
     return this.#found(kind, path, detail, 'mended');
+  }
+
+  #exclusively<T>(place: RecordPlace, work: () => Promise<T>): Promise<T> {
+    return this.#options.exclusively?.(place, work) ?? work();
   }
 
   async *#leftovers(): Events {

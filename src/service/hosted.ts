@@ -198,7 +198,17 @@ export class Hosted implements Reloadable {
   /** What there is to be verified. */
   get verifiable(): VerifyOptions {
     const { quarantine, withdraw } = this.#care;
-    return { layout: this.#layout, catalog: this.#catalog, quarantine, withdraw };
+    const locks = this.#locks;
+    return {
+      layout: this.#layout,
+      catalog: this.#catalog,
+      quarantine,
+      withdraw,
+      exclusively: (place, work) =>
+        locks.withRepository(place.repository, () =>
+          'digest' in place ? locks.withBlobs([place.digest], work) : work(),
+        ),
+    };
   }
 
   /** How much there is. */

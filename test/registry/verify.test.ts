@@ -1,6 +1,10 @@
-import { truncate } from 'node:fs/promises';
+import { truncate, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { CatalogRecord } from '../../src/catalog/record.ts';
+import type { RecordPlace } from '../../src/catalog/record-files.ts';
+import { RecordLayout } from '../../src/catalog/record-layout.ts';
 import { digestOf } from '../../src/oci/digest.ts';
+import type { Tag } from '../../src/oci/reference.ts';
 import { Verification, type VerifyEvent } from '../../src/registry/verify.ts';
 import { Quarantine } from '../../src/store/quarantine.ts';
 import { createWithdraw } from '../../src/store/withdraw.ts';
@@ -40,4 +44,40 @@ it('never takes the size of a file for right that was cut short since it was has
   expect(seen).toContainEqual(
     expect.objectContaining({ event: 'problem', kind: 'wrong', done: 'quarantined' }),
   );
+});
+
+it('repairs nothing in the record that somebody has written anew by then', async () => {
+  const { store, catalog, layout, route } = scaffold;
+  const { key } = route('team/app');
+  const [old, young] = [Buffer.alloc(1_000, 'x'), Buffer.alloc(2_000, 'y')];
+  const mediaType = 'application/vnd.oci.image.manifest.v1+json';
+  const tags = ['other-size', 'torn'] as Tag[];
+  const pushing = async (bytes: Buffer, names: Tag[], size = bytes.length): Promise<void> => {
+    const digest = digestOf(bytes);
+    await store.put(digest, bytes);
+    const record = { digest, mediaType, size, checkedAt: Date.now() };
+    for (const tag of names) await catalog.putTag(key, tag, record);
+  };
+  await pushing(old, tags, 999);
+  const files = new RecordLayout(layout.root);
+  await writeFile(files.tag(key, 'torn' as Tag), '{');
+  const options = {
+    layout,
+    catalog,
+    quarantine: new Quarantine({ layout, limit: 1_000, remove: () => Promise.resolve(false) }),
+    withdraw: () => Promise.resolve(false),
+    // Whoever has had the lock before.
+    async exclusively<T>(place: RecordPlace, work: () => Promise<T>): Promise<T> {
+      if (place.kind === 'tag') await pushing(young, [place.tag]);
+      return work();
+    },
+  };
+  const { signal } = new AbortController();
+  const parameters = { repair: true, rate: Infinity };
+  for await (const _ of new Verification(options, parameters, signal).run());
+  const record = new CatalogRecord({ directory: layout.root, observer: { error() {}, up() {} } });
+  for (const tag of tags) {
+    const expected = { digest: digestOf(young), size: young.length };
+    expect((await record.tag(key, tag))?.value).toMatchObject(expected);
+  }
 });
