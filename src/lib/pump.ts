@@ -14,8 +14,15 @@ export interface PumpSink {
  */
 export type PumpEnd = 'end' | 'broke' | 'stopped';
 
-/** Bytes gathered while others are being written; with those, twice as much is in memory at most. */
+/**
+ * Bytes gathered while others are being written: for one stream, and for all together, however many
+ * there are. With those being written, twice as much is in memory at most, and a chunk for each.
+ */
 const mostGathered = 256 * 1024;
+const mostGatheredByAll = 32 * 1024 * 1024;
+
+/** Streams that are being pumped. */
+let running = 0;
 
 /**
  * Brings a stream's bytes to a sink: while some are written the next are gathered, so that neither
@@ -57,6 +64,7 @@ class Pump {
   }
 
   start(): void {
+    running++;
     if (this.#source.readableEnded) this.#stop('end');
     else if (this.#source.destroyed) this.#stop('broke');
     else if (this.#signal.aborted) this.#stop('stopped');
@@ -77,7 +85,7 @@ class Pump {
     }
     this.#gathered.push(chunk);
     this.#bytes += chunk.length;
-    if (this.#bytes >= mostGathered) this.#source.pause();
+    if (this.#bytes >= Math.min(mostGathered, mostGatheredByAll / running)) this.#source.pause();
     if (!this.#isWriting) void this.#write();
   };
 
@@ -118,6 +126,7 @@ class Pump {
 
   #settle(): void {
     if (this.#isWriting || this.#end === undefined) return;
+    running--;
     if (this.#failure === undefined) this.#resolve(this.#end);
     else this.#reject(this.#failure);
   }

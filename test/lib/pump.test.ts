@@ -125,3 +125,29 @@ function abortable(): { signal: AbortSignal; abort: () => void } {
   const controller = new AbortController();
   return { signal: controller.signal, abort: () => controller.abort() };
 }
+
+it('shares what is gathered among all who pump, and takes as much as ever when they are done', async () => {
+  const MiB = 1024 * 1024;
+  const pumpSome = async (count: number): Promise<number> => {
+    const sinks = Array.from({ length: count }, () => new SlowSink());
+    const { signal: stop, abort } = abortable();
+    const sources = sinks.map(
+      () =>
+        new Readable({
+          read() {
+            this.push(Buffer.alloc(16_384));
+          },
+        }),
+    );
+    const pumping = sources.map((source, index) => pump(source, sinks[index]!, stop));
+    await waitFor('all to wait', () => Promise.resolve(sources.every((each) => each.isPaused())));
+    const taken = sinks.reduce((sum, each) => sum + each.taken, 0);
+    abort();
+    for (const sink of sinks) sink.open();
+    await Promise.all(pumping);
+    return taken;
+  };
+  const alone = await pumpSome(1);
+  expect(await pumpSome(600)).toBeLessThan(64 * MiB);
+  expect(await pumpSome(1)).toBe(alone);
+});
