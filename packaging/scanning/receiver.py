@@ -34,7 +34,18 @@ EXPIRES = os.environ.get("EXPIRES", "7d")
 JOBS = int(os.environ.get("JOBS", "2"))
 
 LARGEST_BODY = 16 * 1024 * 1024
+LARGEST_JSON = 4 * 1024 * 1024
 SCAN_TIMEOUT = 15 * 60
+
+# What clients take for the configuration of something that can be run; Docker takes the vague ones, too.
+IMAGE_CONFIGS = {
+    "application/vnd.oci.image.config.v1+json",
+    "application/vnd.docker.container.image.v1+json",
+    "application/octet-stream",
+    "application/json",
+    "text/html",
+    "",
+}
 
 waiting = queue.Queue()
 known = set()  # digests that wait or are being scanned
@@ -61,10 +72,36 @@ def is_judged(digest):
     return said["verdict"] != "none" and "through" not in said
 
 
+def is_json(repository, part):
+    """Whether a blob is JSON from its first byte to its last, and so no layer in disguise."""
+    if part["size"] > LARGEST_JSON:
+        return False
+    path = "/v2/%s/blobs/%s" % (urllib.parse.quote(repository), part["digest"])
+    try:
+        with urllib.request.urlopen(BALEEN + path, timeout=60) as answer:
+            json.loads(answer.read(LARGEST_JSON + 1).decode("utf-8"))
+        return True
+    except (OSError, ValueError):
+        return False
+
+
 def is_runnable(target):
-    """Whether there is an image to be scanned: signatures and SBOMs are manifests, too."""
-    types = [each["mediaType"] for each in target.get("references") or []]
-    return any("layer" in each or "rootfs" in each or "manifest" in each for each in types)
+    """Whether there is an image to be scanned: signatures and SBOMs are manifests, too.
+
+    What the parts are called is the word of whoever pushed them, and some clients unpack layers
+    under any name. They do need an image's configuration. With one, only what is JSON all through is
+    taken for a signature (cosign's are like that).
+    """
+    parts = target.get("references") or []
+    types = [each["mediaType"].lower() for each in parts]
+    # What an index names is whatever it names in turn.
+    if any("index" in each or "manifest" in each for each in types):
+        return True
+    if any("layer" in each or "rootfs" in each for each in types):
+        return True
+    if not IMAGE_CONFIGS.intersection(types):
+        return False
+    return not all(is_json(target["repository"], each) for each in parts)
 
 
 def judge(target):

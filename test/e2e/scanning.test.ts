@@ -1,13 +1,23 @@
+import { randomBytes } from 'node:crypto';
 import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { parse } from 'yaml';
+import { mediaTypes } from '../../src/oci/media-type.ts';
 import { Baleen, type Settings } from '../support/baleen.ts';
 import { Child } from '../support/child.ts';
 import { tryCommand } from '../support/command.ts';
 import { describeWith } from '../support/describe-with.ts';
 import { get } from '../support/http-get.ts';
-import { artifactOf, seededImage } from '../support/images.ts';
+import {
+  artifactOf,
+  content,
+  descriptorOf,
+  imageOf,
+  indexOf,
+  seededImage,
+  type Image,
+} from '../support/images.ts';
 import { freePort } from '../support/ports.ts';
 import { push } from '../support/push.ts';
 import { ScriptedUpstream } from '../support/scripted-upstream.ts';
@@ -24,6 +34,23 @@ case "$1" in
   */odd@*) echo 'no database'; exit 1 ;;
 esac
 `;
+
+/** An image whose only layer has another type than layers have. */
+function disguised(layer: Buffer, mediaType: string): Image {
+  const blob = content(layer, mediaType);
+  return imageOf({ architecture: 'amd64', os: 'linux', rootfs: { type: 'layers' } }, [blob], 'oci');
+}
+
+/** An index of nothing but another index. */
+function indexIn(inner: Image): Image {
+  const document = {
+    schemaVersion: 2,
+    mediaType: mediaTypes.ociIndex,
+    manifests: [descriptorOf(inner.manifest)],
+  };
+  const manifest = content(Buffer.from(JSON.stringify(document)), mediaTypes.ociIndex);
+  return { manifest, children: [...inner.children, inner.manifest], blobs: inner.blobs };
+}
 
 await describeWith('a scanner, wired up as docs/scanning.md says', ['python3', 'skopeo'], () => {
   const stack = new AsyncDisposableStack();
@@ -100,6 +127,28 @@ await describeWith('a scanner, wired up as docs/scanning.md says', ['python3', '
     await push({ url: baleen.url }, 'local/app', 'signature', signature);
     for (const reference of ['v1', 'signature']) {
       await waitFor('the verdict', async () => (await pull('local/app', reference)).status === 200);
+    }
+  });
+
+  it('lets a signature pass that has an image’s configuration, as cosign writes them', async () => {
+    const signature = disguised(
+      Buffer.from('{"critical":{}}'),
+      'application/vnd.dev.simplesigning',
+    );
+    await push({ url: baleen.url }, 'local/bad', 'signature', signature);
+    await waitFor('the verdict', async () => (await pull('local/bad', 'signature')).status === 200);
+  });
+
+  it.each([
+    ['whose layers are called something else', disguised(randomBytes(5_000), 'text/plain')],
+    ['in an index in an index', indexIn(indexOf({ amd64: seededImage([10_000], 95) }))],
+  ])('scans an image all the same %s', async (_what, hidden) => {
+    await push({ url: baleen.url }, 'local/bad', 'hidden', hidden);
+    const { digest } = hidden.manifest;
+    await receiver.until('has an opinion', () => receiver.stderr.includes(digest));
+    expect((await pull('local/bad', 'hidden')).status).toBe(403);
+    for (const child of hidden.children) {
+      expect((await pull('local/bad', child.digest)).status).toBe(403);
     }
   });
 
