@@ -1,4 +1,4 @@
-import type { Verdict } from './verdict.ts';
+import type { Said } from './verdict.ts';
 
 /** Which images are held back, and from whom. */
 export interface HoldPolicy {
@@ -19,9 +19,11 @@ export interface Held {
 }
 
 /** Whether an image of a repository that the policy matches is held back; undefined where it may go out. */
-export function heldBy(policy: HoldPolicy, said: Verdict | undefined): Held | undefined {
+export function heldBy(policy: HoldPolicy, said: Said | undefined): Held | undefined {
   if (said?.verdict === 'allow') return undefined;
-  if (said?.verdict === 'deny') {
+  // Disputed, it has to be judged itself. Where nobody would, it stays refused.
+  const isOpen = said?.isDisputed === true && policy.onUnknown === 'deny';
+  if (said?.verdict === 'deny' && !isOpen) {
     const because = said.reason === undefined ? '' : `: ${said.reason}`;
     return { kind: 'denied', message: `this image may not be pulled${because}` };
   }

@@ -15,6 +15,12 @@ export interface Verdict {
   readonly covers: readonly Digest[];
 }
 
+/** What holds for an image now. */
+export interface Said extends Verdict {
+  /** Set where this is a refusal of one index that names it, and another that does was found good. */
+  readonly isDisputed?: true;
+}
+
 /** A verdict as a file holds it, and as it is told. */
 export interface VerdictDocument {
   readonly digest: string;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { isMissing, removeFile, writeFileAtomic } from '../lib/atomic-file.ts';
 import { Serial } from '../lib/serial.ts';
 import { digestAlgorithms, isDigest, splitDigest, type Digest } from '../oci/digest.ts';
-import { parseVerdict, toDocument, type Verdict } from './verdict.ts';
+import { parseVerdict, toDocument, type Said, type Verdict } from './verdict.ts';
 
 export interface VerdictsOptions {
   /** One file a digest: `<folder>/sha256/<hex>`. */
@@ -21,7 +21,9 @@ const width = 16;
  * What has been said about images: on disk, and in memory for those who serve them.
  *
  * What was said of a digest itself comes first. Where nothing was, what was said of an index that
- * names it holds; of several such indexes, what was said last.
+ * names it holds; of several such indexes, what was said last. Where those disagree, it is a refusal
+ * that is disputed: else whoever may push could have an index judged that names somebody else's
+ * image, too, and so lift what was said of that one, or have it refused.
  */
 export class Verdicts {
   readonly #options: VerdictsOptions;
@@ -54,18 +56,19 @@ export class Verdicts {
   }
 
   /** What holds for a manifest now. */
-  of(digest: Digest, now: number): Verdict | undefined {
+  of(digest: Digest, now: number): Said | undefined {
     const own = this.#said.get(digest);
     if (own !== undefined && isInForce(own, now)) return own;
     const indexes = this.#indexes.get(digest);
     if (indexes === undefined) return undefined;
-    let last: Verdict | undefined;
+    let [good, bad]: (Verdict | undefined)[] = [];
     for (const index of indexes) {
       const said = this.#said.get(index);
       if (said === undefined || !isInForce(said, now)) continue;
-      if (last === undefined || said.at >= last.at) last = said;
+      if (said.verdict === 'allow') good = laterOf(good, said);
+      else bad = laterOf(bad, said);
     }
-    return last;
+    return bad !== undefined && good !== undefined ? { ...bad, isDisputed: true } : (bad ?? good);
   }
 
   /** Keeps a verdict, in place of what was said before: on disk when it settles. */
@@ -168,6 +171,10 @@ export class Verdicts {
     const { algorithm, hex } = splitDigest(digest);
     return join(this.#options.folder, algorithm, hex);
   }
+}
+
+function laterOf(one: Verdict | undefined, other: Verdict): Verdict {
+  return one === undefined || other.at >= one.at ? other : one;
 }
 
 function isInForce({ expires }: Verdict, now: number): boolean {

@@ -120,8 +120,14 @@ describe('what was said about images', () => {
       {},
       'allow',
     ],
-    ['of the later of two indexes holds', undefined, { at: 1 }, { at: 2, verdict: 'deny' }, 'deny'],
-    ['of the earlier of two does not', undefined, { at: 3 }, { at: 2, verdict: 'deny' }, 'allow'],
+    [
+      'of one of two indexes is a refusal',
+      undefined,
+      { at: 1 },
+      { at: 2, verdict: 'deny' },
+      'deny',
+    ],
+    ['of the earlier one is, too', undefined, { at: 3 }, { at: 2, verdict: 'deny' }, 'deny'],
     [
       'of an expired index does not hold',
       undefined,
@@ -136,6 +142,22 @@ describe('what was said about images', () => {
     expect(said(child)).toBe(expected);
     verdicts = await open();
     expect(said(child)).toBe(expected);
+  });
+
+  it('leaves an image to be judged itself where two indexes that name it disagree', async () => {
+    const policy: HoldPolicy = {
+      matches: () => true,
+      onUnknown: 'deny',
+      message: 'not yet scanned',
+      exempt: new Set(),
+    };
+    await verdicts.put(verdict(index, { covers: [child] }));
+    await verdicts.put(verdict(other, { verdict: 'deny', covers: [child] }));
+    const disputed = verdicts.of(child, 0);
+    expect(heldBy(policy, disputed)).toEqual({ kind: 'unknown', message: 'not yet scanned' });
+    expect(heldBy({ ...policy, onUnknown: 'allow' }, disputed)).toMatchObject({ kind: 'denied' });
+    await verdicts.put(verdict(child));
+    expect(heldBy(policy, verdicts.of(child, 0))).toBeUndefined();
   });
 
   it('keeps what an index names when something else is said of it', async () => {
