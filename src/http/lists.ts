@@ -35,12 +35,24 @@ export function getCatalog(
     doors.enterCatalog(context);
     const n = parsePageSize(queryOf(request, 'n'));
     const ns = queryOf(request, 'ns');
-    const only = ns === undefined ? undefined : doors.table.namespace(ns).name;
-    const names = doors.visible(context, await list(only), ns);
+    const names = doors.visible(context, await namesAt(doors, ns, list), ns);
     const page = cutPage(names, n, queryOf(request, 'last'));
     linkNext(request, response, page.next);
     sendJson(request, response, { repositories: page.items });
   };
+}
+
+/**
+ * The names at an upstream, or all. Where there are rules, one that is not there has none: who may see
+ * none of those that are there does not learn the difference.
+ */
+async function namesAt(
+  doors: Doors,
+  ns: string | undefined,
+  list: (only: string | undefined) => Promise<string[]>,
+): Promise<string[]> {
+  if (ns !== undefined && doors.isGuarded && !doors.table.isNamespace(ns)) return [];
+  return list(ns === undefined ? undefined : doors.table.namespace(ns).name);
 }
 
 /** Bytes of descriptors in one answer: clients take no more than 4 MiB of an index. */

@@ -143,14 +143,23 @@ export class RouteTable {
 
   /** The upstream that a request without a repository (`GET /v2/_catalog`) is limited to, if any. */
   namespace(ns: string): Remote {
-    // It goes into a header of the answer; and there are letters besides that turn into these.
-    const remote = isAscii.test(ns) ? this.#byName.get(ns.toLowerCase()) : undefined;
+    const remote = this.#remoteOf(ns);
     if (remote === undefined) {
       throw new RegistryError('NAME_UNKNOWN', 'no upstream of this name is configured', {
         detail: { ns: ns.slice(0, 200) },
       });
     }
     return remote;
+  }
+
+  /** Whether an `ns` means an upstream. */
+  isNamespace(ns: string): boolean {
+    return this.#remoteOf(ns) !== undefined;
+  }
+
+  /** It goes into a header of the answer; and there are letters besides that turn into these. */
+  #remoteOf(ns: string): Remote | undefined {
+    return isAscii.test(ns) ? this.#byName.get(ns.toLowerCase()) : undefined;
   }
 
   #choose({ name, ns, host }: RouteRequest): Choice | 'hosted' {

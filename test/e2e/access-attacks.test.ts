@@ -89,6 +89,15 @@ describe('who may not pull from an upstream', () => {
     }
   });
 
+  it('does not learn by a list of what is there', async () => {
+    const [there, nowhere] = [
+      await as('rita', { path: '/v2/_catalog?ns=corp.example' }),
+      await as('rita', { path: '/v2/_catalog?ns=corp.nothere' }),
+    ];
+    expect(there.status).toBe(200);
+    expect(tellTale(there)).toEqual(tellTale(nowhere));
+  });
+
   it('does not learn by a name that is too long for any other', async () => {
     const [there, nowhere] = [
       await as('anonymous', { path: `/v2/corp.example/${long}/manifests/v1` }),
