@@ -138,7 +138,8 @@ describe('a storm', () => {
       socket.pause();
       socket.write(`GET /v2/blue/whale/blobs/${layer.digest} HTTP/1.1\r\nHost: x\r\n\r\n`);
     }
-    await waitFor('all of them to be held', () => openFiles() > before + 200);
+    // One or two files that were open before may have been closed meanwhile.
+    await waitFor('all of them to be held', () => openFiles() > before + 190);
     expect((await get(blobUrl(layer))).digest).toBe(layer.digest);
     await settled(before);
   });

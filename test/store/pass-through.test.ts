@@ -45,7 +45,8 @@ describe('what passes through', () => {
 
   /** A blob that passes through, and a way to send it: gives how often that waited in vain. */
   function passOn(window: () => number) {
-    const patience = 200;
+    // Longer than a busy machine keeps anybody waiting for no reason.
+    const patience = 2_000;
     const passing = new PassThrough(0, window, patience);
     const writer = {
       isKept: false,
