@@ -26,6 +26,9 @@ export class UploadSessions {
   readonly #sessions = new Map<string, UploadSession>();
   /** Those that are being started. */
   #starting = 0;
+  /** How many each account has begun; none of those that an earlier process left. */
+  readonly #begun = new Map<string, number>();
+  readonly #owners = new WeakMap<UploadSession, string>();
 
   constructor(options: UploadSessionsOptions) {
     this.#options = options;
@@ -56,20 +59,33 @@ export class UploadSessions {
 
   /**
    * @param algorithm of the digest that is expected in the end
+   * @param owner the account; undefined where nobody has logged in
    * @throws RegistryError TOOMANYREQUESTS, UNAVAILABLE (the disk)
    */
-  async start({ key }: HostedRoute, algorithm: DigestAlgorithm): Promise<UploadSession> {
+  async start(
+    { key }: HostedRoute,
+    algorithm: DigestAlgorithm,
+    owner?: string,
+  ): Promise<UploadSession> {
     const { folder, maxUploads, store } = this.#options;
-    if (this.#sessions.size + this.#starting >= maxUploads) {
-      const message = 'too many uploads are open (hosted.max_uploads)';
+    const begun = owner === undefined ? 0 : (this.#begun.get(owner) ?? 0);
+    // No account leaves the others without any.
+    const isGreedy = begun >= Math.ceil(maxUploads / 2);
+    if (isGreedy || this.#sessions.size + this.#starting >= maxUploads) {
+      const message = isGreedy
+        ? 'this account has too many uploads open (half of hosted.max_uploads)'
+        : 'too many uploads are open (hosted.max_uploads)';
       throw new RegistryError('TOOMANYREQUESTS', message, { retryAfter: 60 });
     }
     this.#starting++;
+    if (owner !== undefined) this.#begun.set(owner, begun + 1);
     try {
       const session = await UploadSession.create(folder, key, algorithm);
       this.#sessions.set(session.id, session);
+      if (owner !== undefined) this.#owners.set(session, owner);
       return session;
     } catch (error) {
+      this.#ended(owner);
       throw store.refused('upload', error);
     } finally {
       this.#starting--;
@@ -86,7 +102,7 @@ export class UploadSessions {
   /** Forgets one, and removes what is left of it; to be called inside its `run`. */
   async end(session: UploadSession, result: UploadResult): Promise<void> {
     const { observer } = this.#options;
-    this.#sessions.delete(session.id);
+    if (this.#sessions.delete(session.id)) this.#ended(this.#owners.get(session));
     observer.ended(result);
     await session.remove().catch((error: unknown) => observer.leftBehind(error));
   }
@@ -106,6 +122,13 @@ export class UploadSessions {
   /** Ends what goes on; what came is there after a restart. */
   async close(): Promise<void> {
     await Promise.all([...this.#sessions.values()].map((session) => session.interrupt()));
+  }
+
+  #ended(owner: string | undefined): void {
+    if (owner === undefined) return;
+    const left = (this.#begun.get(owner) ?? 0) - 1;
+    if (left > 0) this.#begun.set(owner, left);
+    else this.#begun.delete(owner);
   }
 
   async #reopen(id: string): Promise<void> {

@@ -66,11 +66,12 @@ export class Uploads {
   /**
    * Begins an upload.
    * @param algorithm of the digest that is expected in the end
+   * @param owner the account; undefined where nobody has logged in
    * @returns its id
    * @throws RegistryError TOOMANYREQUESTS, UNAVAILABLE (the disk)
    */
-  async start(route: HostedRoute, algorithm: DigestAlgorithm): Promise<string> {
-    const { id } = await this.#options.sessions.start(route, algorithm);
+  async start(route: HostedRoute, algorithm: DigestAlgorithm, owner?: string): Promise<string> {
+    const { id } = await this.#options.sessions.start(route, algorithm, owner);
     return id;
   }
 

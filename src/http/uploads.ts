@@ -1,4 +1,5 @@
 import type { Request, RequestHandler } from 'express';
+import { isLoggedIn } from '../access/caller.ts';
 import { scopeAllows } from '../access/scope.ts';
 import type { UploadBody, Uploads } from '../hosted/uploads.ts';
 import type { Mount } from '../hosted/mount.ts';
@@ -50,7 +51,9 @@ export function postUpload(doors: Doors, { uploads, mount, observer }: Push): Re
     const named = queryOf(request, 'digest');
     const digest = named === undefined ? undefined : parseDigest(named);
     const algorithm = digest ? splitDigest(digest).algorithm : parseAlgorithm(request);
-    const id = await uploads.start(route, algorithm);
+    const { caller } = context;
+    const owner = isLoggedIn(caller) ? caller.account : undefined;
+    const id = await uploads.start(route, algorithm, owner);
     // Without a body it is the other kind of POST, and the client goes on with PUT.
     if (digest === undefined || !hasBody(request)) {
       accepted(call, 202, id, 0);

@@ -1,4 +1,8 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, it, jest } from '@jest/globals';
+import bcrypt from 'bcryptjs';
+import { Baleen } from '../support/baleen.ts';
 import { ask, type Answer, type Question } from '../support/permissions/ask.ts';
 import { fetchToken, realmOf, type Realm } from '../support/permissions/tokens.ts';
 import {
@@ -14,6 +18,7 @@ import { artifactOf, indexOf, seededImage, type Content } from '../support/image
 import { push } from '../support/push.ts';
 import { rawRequest } from '../support/raw-request.ts';
 import { suiteResources } from '../support/resources.ts';
+import { tempDir } from '../support/temp-dir.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 jest.setTimeout(60_000);
@@ -105,6 +110,26 @@ describe('who may not pull from an upstream', () => {
     ];
     expect(tellTale(there)).toEqual(tellTale(nowhere));
   });
+});
+
+it('leaves others room to push while one account begins uploads without end', async () => {
+  const folder = resources.use(tempDir('greedy'));
+  const htpasswd = join(folder.path, 'htpasswd');
+  const lines = (['walter', 'root'] as const).map(
+    (name) => `${name}:${bcrypt.hashSync(passwordOf(name), 4)}\n`,
+  );
+  await writeFile(htpasswd, lines.join(''));
+  const baleen = resources.use(
+    await Baleen.start({ auth: { htpasswd }, hosted: { repositories: ['**'], max_uploads: 10 } }),
+  );
+  const begin = async (account: Account): Promise<number> => {
+    const authorization = basicOf(account) ?? '';
+    const path = '/v2/local/app/blobs/uploads/';
+    return (await ask(baleen.port, { method: 'POST', path, headers: { authorization } })).status;
+  };
+  const statuses = await Promise.all(Array.from({ length: 20 }, () => begin('walter')));
+  expect(new Set(statuses)).toEqual(new Set([202, 429]));
+  expect(await begin('root')).toBe(202);
 });
 
 /** All of an answer that could tell something, but for the upstream's name, which the client has said itself. */

@@ -161,6 +161,26 @@ describe('an upload that nobody goes on with', () => {
   });
 });
 
+describe('an account', () => {
+  it('has half of all the uploads that may be open, and leaves the rest to others', async () => {
+    await restart({ maxUploads: 4 });
+    const few = hosted;
+    const start = (owner?: string) => few.uploads.start(app, 'sha256', owner);
+    const refused = expect.objectContaining({ code: 'TOOMANYREQUESTS' });
+    const started = await Promise.allSettled(Array.from({ length: 4 }, () => start('alice')));
+    expect(started.filter(({ status }) => status === 'fulfilled')).toHaveLength(2);
+    await expect(start('alice')).rejects.toEqual(refused);
+    const theirs = await start('bob');
+    await start();
+    await expect(start()).rejects.toEqual(refused);
+    await few.uploads.cancel(app, theirs);
+    await expect(start('alice')).rejects.toEqual(refused);
+    const [first] = started.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+    await few.uploads.cancel(app, first ?? '');
+    await start('alice');
+  });
+});
+
 describe('where the disk refuses', () => {
   const refused = expect.objectContaining({ code: 'UNAVAILABLE' });
 
