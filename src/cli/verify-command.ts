@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { describeByteSize } from '../lib/byte-size.ts';
+import { findSigner } from '../lib/sign-of-life.ts';
 import { isRegistryError } from '../oci/errors.ts';
 import { verifyAll } from '../registry/verify-all.ts';
 import type { Problem, VerifyEvent } from '../registry/verify.ts';
@@ -7,6 +8,7 @@ import { CommandFailure, type CommandContext } from './context.ts';
 import { OperationsClient } from './operations-client.ts';
 import { configFor } from './options.ts';
 import { Progress } from './progress.ts';
+import { signFile } from '../service/hosted-workbench.ts';
 import { verifyParameters } from '../service/verify-parameters.ts';
 import { openHostedWorkbench, openWorkbench } from './workbench.ts';
 
@@ -43,8 +45,15 @@ export function addVerifyCommand(program: Command, context: CommandContext): voi
       }
       await using cached = await openWorkbench(config, context);
       await using hosted = await openHostedWorkbench(config, context);
+      const signer = hosted && given.repair ? await findSigner(signFile(hosted.layout)) : undefined;
+      if (signer !== undefined) {
+        context.stderr(
+          `What was pushed is only looked at: process ${signer.pid} (${signer.role}) is at work on it, or was a minute ago, and its operations port does not answer here.\n`,
+        );
+      }
+      const pushed = hosted && { ...hosted, mayRepair: signer === undefined };
       const { signal } = new AbortController();
-      await print.all(verifyAll({ cached, hosted }, parameters, signal));
+      await print.all(verifyAll({ cached, hosted: pushed }, parameters, signal));
     });
 }
 

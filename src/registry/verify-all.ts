@@ -30,7 +30,9 @@ export async function* verifyAll(
     [hosted, true],
   ] as const) {
     if (options === undefined) continue;
-    for await (const event of new Verification(options, parameters, signal).run()) {
+    const repair = parameters.repair && options.mayRepair !== false;
+    const verification = new Verification(options, { ...parameters, repair }, signal);
+    for await (const event of verification.run()) {
       if (event.event === 'result') {
         for (const key of Object.keys(total) as (keyof Tally)[]) total[key] += event[key];
         seconds += event.seconds;

@@ -19,6 +19,8 @@ export interface VerifyOptions {
   readonly catalog: Catalog;
   readonly quarantine: Pick<Quarantine, 'takeFile'>;
   readonly withdraw: Withdraw;
+  /** False where somebody else is at work on it, who would not notice; true where absent. */
+  readonly mayRepair?: boolean;
   /**
    * Runs what changes a file of the record while nobody else changes it; at once where absent, as for
    * what an upstream can be asked for again.

@@ -146,13 +146,18 @@ describe('a pushed blob whose bit has turned over', () => {
     },
   );
 
-  it('is found while the service is down, too', async () => {
+  it('is found while the service is down, too, and only looked at beside one out of reach', async () => {
     const storage = { scrub: { interval: 'off' }, quarantine_size: 0 };
     await using baleen = await Baleen.start({ hosted, storage });
     const blob = layerOf(300_000, 6);
     await pushed(baleen, blob);
-    await baleen.stop();
     await flipBit(placeOf(baleen, blob));
+    // It cannot be told to take care.
+    baleen.configure({ operations: { listen: 'off' } });
+    const beside = await baleen.command('verify', '--repair');
+    expect([beside.code, beside.stderr]).toEqual([1, expect.stringContaining('only looked at')]);
+    expect((await pull(baleen, blob)).status).toBe(200);
+    await baleen.stop();
     const { code, stdout } = await baleen.command('verify', '--json');
     expect([code, stdout]).toEqual([1, expect.stringContaining('"step":"hosted blobs"')]);
     await baleen.command('verify', '--repair');
