@@ -1,6 +1,6 @@
 import type { Config } from '../config/config.ts';
 import { formatListen } from '../config/listen.ts';
-import { warnOfOpenDoor } from '../service/open-door.ts';
+import { warnOfOpenDoor, warnOfShadows } from '../service/open-door.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { banner, type BannerFacts } from './banner.ts';
 
@@ -26,4 +26,5 @@ export function announce(
     ...(hosted.repositories.length > 0 && { hosted: hosted.repositories }),
   });
   warnOfOpenDoor(config, to.logger);
+  warnOfShadows(config, to.logger);
 }

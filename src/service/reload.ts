@@ -2,7 +2,7 @@ import type { Config } from '../config/config.ts';
 import { ConfigError, formatFault } from '../config/config-error.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { configChanges } from './config-changes.ts';
-import { warnOfOpenDoor } from './open-door.ts';
+import { isOverHub, warnOfOpenDoor, warnOfShadows } from './open-door.ts';
 
 /** A part of the service that follows the configuration while it runs. */
 export interface Reloadable {
@@ -79,5 +79,6 @@ export class Reloader {
     // Where it listens, and whether there are accounts, stays as it was at the start.
     const hadNothing = this.#current.hosted.repositories.length === 0;
     if (hadNothing) warnOfOpenDoor({ ...started, hosted: next.hosted }, logger);
+    if (!isOverHub(this.#current)) warnOfShadows(next, logger);
   }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { loadConfig } from '../../src/config/load.ts';
-import { isOpenToPush } from '../../src/service/open-door.ts';
+import { isOpenToPush, isOverHub } from '../../src/service/open-door.ts';
 import { Reloader } from '../../src/service/reload.ts';
 
 const load = (env: Record<string, string>) => loadConfig({ env });
@@ -21,7 +21,36 @@ describe('a registry that everybody may push to', () => {
   });
 });
 
+describe('names that are hosted', () => {
+  it.each([
+    ['**', {}, true],
+    ['*/*', {}, true],
+    ['*,local/**', {}, false],
+    ['**', { BALEEN_DEFAULT_UPSTREAM: 'none' }, false],
+  ])('may be those of all of Docker Hub: %s %j', (globs, env, expected) => {
+    expect(isOverHub(load({ BALEEN_HOSTED_REPOSITORIES: globs, ...env }))).toBe(expected);
+  });
+});
+
 describe('a reload', () => {
+  it('that takes the names of Docker Hub says so', () => {
+    const said: string[] = [];
+    const reloader = new Reloader({
+      started: load({ BALEEN_HOSTED_REPOSITORIES: '*' }),
+      read: () => load({ BALEEN_HOSTED_REPOSITORIES: '**' }),
+      parts: [],
+      logger: {
+        info: () => undefined,
+        warn: (text) => void said.push(text),
+        error: () => undefined,
+      },
+      metrics: { configReloaded: () => undefined },
+    });
+    reloader.reload();
+    reloader.reload();
+    expect(said.filter((text) => text.startsWith('hosted.repositories'))).toHaveLength(1);
+  });
+
   it.each([
     ['that opens the door says so', {}, {}, 1],
     ['that leaves it open says it no more', { BALEEN_HOSTED_REPOSITORIES: 'a' }, {}, 0],
