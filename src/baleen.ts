@@ -6,6 +6,7 @@ import { Access } from './service/access.ts';
 import { announce } from './cli/announce.ts';
 import { exitCodes } from './cli/context.ts';
 import { watchCertificate } from './service/certificate-watch.ts';
+import { lockForService } from './service/data-lock.ts';
 import { watchDescriptors } from './service/descriptor-watch.ts';
 import { createRemotes } from './service/create-remotes.ts';
 import { LiveUpstreams } from './service/live-upstreams.ts';
@@ -77,6 +78,9 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
     exit: () => process.exit(exitCodes.failure),
   });
 
+  const { directory } = storage;
+  const lock = await lockForService({ directory, logger, signal: stop.signal });
+  if (lock === undefined) return writer.close();
   const pool = new BufferPool(storage.send_buffers);
   const layout = new Layout(storage.directory);
   const eviction = evictionPolicy(config);
@@ -266,6 +270,7 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
   await upstreams.close();
   await catalog.close();
   await servers.operations?.drain(0);
+  lock[Symbol.dispose]();
   logger.info('stopped');
   await writer.close();
   if (hasFailed) throw reason;
