@@ -1,6 +1,4 @@
 import { hostname } from 'node:os';
-import { createCatalog } from './catalog/create-catalog.ts';
-import { PinRecord } from './catalog/pin-record.ts';
 import { about } from './service/about.ts';
 import { Access } from './service/access.ts';
 import { announce } from './cli/announce.ts';
@@ -8,8 +6,6 @@ import { exitCodes } from './cli/context.ts';
 import { watchCertificate } from './service/certificate-watch.ts';
 import { lockForService } from './service/data-lock.ts';
 import { watchDescriptors } from './service/descriptor-watch.ts';
-import { createRemotes } from './service/create-remotes.ts';
-import { LiveUpstreams } from './service/live-upstreams.ts';
 import { Hosted } from './service/hosted.ts';
 import { createChangeObserver, tellingOfNews, tellingOfPulls } from './service/content-events.ts';
 import { imageSource, LiveHold } from './service/image-hold.ts';
@@ -24,7 +20,7 @@ import {
 } from './service/observers.ts';
 import { failureGrace, ProcessFailure, watchForFailures } from './service/process-failures.ts';
 import { runProgram } from './cli/program.ts';
-import { redisOptions } from './service/redis-options.ts';
+import { PullThrough } from './service/pull-through.ts';
 import { reloadSignal } from './service/reload-signal.ts';
 import { Reloader } from './service/reload.ts';
 import { Scrubbing } from './service/scrubbing.ts';
@@ -41,24 +37,10 @@ import { createApp, type AppOptions } from './http/app.ts';
 import { eitherContent } from './http/content.ts';
 import { createOperationsApp } from './http/operations.ts';
 import { BufferPool } from './lib/buffer-pool.ts';
-import { Downloads } from './registry/downloads.ts';
-import { ManifestFetcher } from './registry/fetch-manifest.ts';
-import { BlobService } from './registry/get-blob.ts';
-import { ManifestService } from './registry/get-manifest.ts';
-import { ReferrerListService } from './registry/list-referrers.ts';
 import { listRepositories } from './registry/list-repositories.ts';
-import { TagListService } from './registry/list-tags.ts';
-import { ManifestCache } from './registry/manifest-cache.ts';
-import { pinnedDigests } from './registry/pinned.ts';
-import { DiskBlobStore } from './store/disk-blob-store.ts';
 import { startHousekeeping } from './store/housekeeping.ts';
 import { Layout } from './store/layout.ts';
 import { Metrics } from './telemetry/metrics.ts';
-import {
-  createCatalogObserver,
-  createStoreObserver,
-  createUpstreamObserver,
-} from './telemetry/observers.ts';
 
 const version = readVersion();
 
@@ -82,57 +64,41 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
   const lock = await lockForService({ directory, logger, signal: stop.signal });
   if (lock === undefined) return writer.close();
   const pool = new BufferPool(storage.send_buffers);
-  const layout = new Layout(storage.directory);
-  const eviction = evictionPolicy(config);
-  const store = await DiskBlobStore.open({
-    layout,
-    pool,
-    eviction,
-    observer: createStoreObserver(metrics.store, logger),
+  const notifications = new LiveNotifications({
+    config,
+    layout: new Layout(directory),
+    version,
+    metrics,
+    logger,
   });
-  const catalog = await createCatalog({
-    directory: layout.root,
-    redis: redisOptions(config),
-    observer: createCatalogObserver(metrics, logger),
-  });
-  const notifications = new LiveNotifications({ config, layout, version, metrics, logger });
-  const observer = tellingOfNews(createRegistryObserver(metrics, logger), notifications.events);
   const shutdown = new AbortController();
   const { signal } = shutdown;
-  const downloads = new Downloads({
-    store,
+  const proxied = await PullThrough.open({
+    config,
+    version,
     pool,
-    observer,
-    continueWithoutReaders: storage.continue_downloads,
+    metrics,
+    logger,
+    observer: tellingOfNews(createRegistryObserver(metrics, logger), notifications.events),
+    signal,
   });
-  const upstreamObserver = createUpstreamObserver(metrics, logger);
-  const upstreams = new LiveUpstreams(config, {
-    create: (next, existing) =>
-      createRemotes(next, upstreamObserver, `baleen/${version}`, existing),
-    isInUse: (upstream) => downloads.uses(upstream),
-  });
+  const { layout, store, catalog, upstreams } = proxied;
   const { table } = upstreams;
-  const pins = new PinRecord(layout.root);
-  store.evictor.protect(() => pinnedDigests(pins, catalog, store));
   const scrubbing = new Scrubbing(config);
   const maintenance = new Maintenance({
     config,
     layout,
     store,
     catalog,
-    forget: (digest) => cache.forget(digest),
+    care: proxied.care,
+    forget: (digest) => proxied.cache.forget(digest),
     names: () => upstreamNames(reloader.current),
-    pins,
+    pins: proxied.pins,
     scrubbing,
     hosted: () => hosted.verifiable,
     metrics,
     logger,
-    signal,
   });
-  const { health } = maintenance;
-  const cache = new ManifestCache(store, health, storage.manifest_cache);
-  const fetcher = new ManifestFetcher({ catalog, cache, observer, signal });
-  const manifests = new ManifestService({ catalog, cache, fetcher, observer, signal });
   const hosted = await Hosted.open({
     config,
     pool,
@@ -142,14 +108,6 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
     logger,
     signal,
   });
-  metrics.store.observe(() => ({
-    bytes: store.usage.bytes,
-    blobs: store.usage.blobs,
-    spooled: store.spools.bytes,
-    limit: storage.max_size,
-  }));
-  metrics.observeDownloads(() => downloads);
-  metrics.observeUpstreams(() => upstreams.status());
 
   const access = await Access.open({
     config,
@@ -159,15 +117,7 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
     logger,
     env: process.env,
   });
-  const content = eitherContent(
-    {
-      manifests,
-      blobs: new BlobService({ catalog, store, downloads, health, observer, signal }),
-      tags: new TagListService(catalog, signal),
-      referrers: new ReferrerListService(catalog, manifests, signal),
-    },
-    hosted.content,
-  );
+  const content = eitherContent(proxied.content, hosted.content);
   const held = await LiveHold.open({ config, layout, metrics, logger });
   const verdicts = held.api(imageSource(table, content.manifests, store));
   const registry: AppOptions = {
@@ -203,7 +153,9 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
         stats: () =>
           hosted
             .stats()
-            .then((pushed) => gatherStats(storage.directory, store, catalog, eviction, pushed)),
+            .then((pushed) =>
+              gatherStats(directory, store, catalog, evictionPolicy(config), pushed),
+            ),
         upstreams: () => Promise.resolve({ upstreams: upstreams.status() }),
         notifications: () => Promise.resolve(notifications.describe()),
         ...verdicts.tells,
@@ -258,17 +210,13 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
   await servers.registry.drain(grace);
   shutdown.abort();
   stopHousekeeping();
-  // A commit may wait for a sweep through millions of blobs.
-  store.evictor.stop();
-  await downloads.stop();
+  await proxied.stopDownloads();
   await maintained;
   await watched;
   await access?.close();
   await hosted.close();
   await notifications.events.close();
-  await store.close();
-  await upstreams.close();
-  await catalog.close();
+  await proxied.close();
   await servers.operations?.drain(0);
   lock[Symbol.dispose]();
   logger.info('stopped');

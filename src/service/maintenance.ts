@@ -4,7 +4,6 @@ import type { Config } from '../config/config.ts';
 import type { OperationsApi } from '../http/operations-api.ts';
 import type { Digest } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
-import type { BlobHealth } from '../registry/blob-health.ts';
 import { pinImages, unpinImages, type PinReport } from '../registry/pin-images.ts';
 import { purge, type PurgeReport } from '../registry/purge.ts';
 import type { UpstreamNames } from '../registry/image-target.ts';
@@ -13,12 +12,10 @@ import { verifyAll } from '../registry/verify-all.ts';
 import type { VerifyOptions } from '../registry/verify.ts';
 import type { DiskBlobStore } from '../store/disk-blob-store.ts';
 import type { Layout } from '../store/layout.ts';
-import type { Quarantine } from '../store/quarantine.ts';
-import type { Withdraw } from '../store/withdraw.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { createScrubObserver, createWithdrawObserver } from '../telemetry/repair-observers.ts';
-import { createCare } from './care.ts';
+import { createScrubObserver } from '../telemetry/repair-observers.ts';
+import type { Care } from './care.ts';
 import { imagesOf, purgeParameters } from './purge-parameters.ts';
 import type { Scrubbing } from './scrubbing.ts';
 import { tidy } from './tidy.ts';
@@ -29,6 +26,7 @@ export interface MaintenanceOptions {
   readonly layout: Layout;
   readonly store: DiskBlobStore;
   readonly catalog: Catalog & RebuildableCatalog;
+  readonly care: Care;
   /** Lets go of what is held in memory. */
   readonly forget: (digest: Digest) => void;
   /** How the names that users write are to be understood. */
@@ -39,29 +37,15 @@ export interface MaintenanceOptions {
   readonly hosted: () => VerifyOptions;
   readonly metrics: Metrics;
   readonly logger: Logger;
-  /** Ends what goes on for clients, at shutdown. */
-  readonly signal: AbortSignal;
 }
 
 /** What keeps a running service's store right: the scrub, and what operators ask for. */
 export class Maintenance {
-  /** The one way out of service for a blob that is found wrong. */
-  readonly withdraw: Withdraw;
-  /** What serving does about it. */
-  readonly health: BlobHealth;
   readonly #options: MaintenanceOptions;
-  readonly #quarantine: Quarantine;
   #isVerifying = false;
 
   constructor(options: MaintenanceOptions) {
-    const { config, layout, store, forget, metrics, logger, signal } = options;
     this.#options = options;
-    const limit = config.storage.quarantine_size;
-    const observer = createWithdrawObserver(metrics, logger);
-    const care = createCare({ layout, limit, store, forget, observer, signal });
-    this.#quarantine = care.quarantine;
-    this.withdraw = care.withdraw;
-    this.health = care.health;
   }
 
   /** What the operations API does. */
@@ -77,8 +61,8 @@ export class Maintenance {
 
   /** Does what is to be done behind the service; settles when the signal says stop. */
   async run(signal: AbortSignal): Promise<void> {
-    const { layout, store, scrubbing, metrics, logger } = this.#options;
-    const { withdraw } = this;
+    const { layout, store, care, scrubbing, metrics, logger } = this.#options;
+    const { withdraw } = care;
     const observer = createScrubObserver(metrics, logger);
     await Promise.all([
       scrubbing.run({ layout, store, withdraw, observer }, signal),
@@ -122,9 +106,8 @@ export class Maintenance {
     }
     this.#isVerifying = true;
     try {
-      const { layout, catalog } = this.#options;
-      const { withdraw } = this;
-      const quarantine = this.#quarantine;
+      const { layout, catalog, care } = this.#options;
+      const { quarantine, withdraw } = care;
       const cached = { layout, catalog, quarantine, withdraw };
       yield* verifyAll({ cached, hosted: this.#options.hosted() }, parameters, signal);
     } finally {
