@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { describeByteSize } from '../lib/byte-size.ts';
 import { findSigner } from '../lib/sign-of-life.ts';
 import { isRegistryError } from '../oci/errors.ts';
+import { pinnedDigests } from '../registry/pinned.ts';
 import { verifyAll } from '../registry/verify-all.ts';
 import type { Problem, VerifyEvent } from '../registry/verify.ts';
 import { CommandFailure, type CommandContext } from './context.ts';
@@ -53,7 +54,11 @@ export function addVerifyCommand(program: Command, context: CommandContext): voi
       }
       const pushed = hosted && { ...hosted, mayRepair: signer === undefined };
       const { signal } = new AbortController();
-      await print.all(verifyAll({ cached, hosted: pushed }, parameters, signal));
+      const first = (): ReturnType<typeof pinnedDigests> =>
+        pinnedDigests(cached.pins, cached.catalog, cached);
+      await print.all(
+        verifyAll({ cached: { ...cached, first }, hosted: pushed }, parameters, signal),
+      );
     });
 }
 

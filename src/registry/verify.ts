@@ -6,7 +6,8 @@ import { Pace } from '../lib/pace.ts';
 import { ticksWhile } from '../lib/ticks.ts';
 import type { Digest } from '../oci/digest.ts';
 import { fileId } from '../store/file-id.ts';
-import { walkBlobFiles, type BlobFile } from '../store/blob-files.ts';
+import type { BlobFile } from '../store/blob-files.ts';
+import { blobRound } from '../store/blob-round.ts';
 import type { Layout } from '../store/layout.ts';
 import { findLeftovers, leftoverAge, removeLeftover } from '../store/leftovers.ts';
 import type { Quarantine } from '../store/quarantine.ts';
@@ -19,6 +20,8 @@ export interface VerifyOptions {
   readonly catalog: Catalog;
   readonly quarantine: Pick<Quarantine, 'takeFile'>;
   readonly withdraw: Withdraw;
+  /** What is to be read before all else; nothing where it is absent. */
+  readonly first?: () => Promise<ReadonlySet<Digest>>;
   /** False where somebody else is at work on it, who would not notice; true where absent. */
   readonly mayRepair?: boolean;
   /**
@@ -81,8 +84,8 @@ export type VerifyEvent =
 const interval = 1_000;
 
 /**
- * Verifies all that is stored: every blob is hashed again, every file of the record read. May run
- * beside a running service, and beside others of its kind.
+ * Verifies all that is stored: every blob is hashed again, what is pinned first, and every file of the
+ * record read. May run beside a running service, and beside others of its kind.
  */
 export class Verification {
   readonly #options: VerifyOptions;
@@ -126,7 +129,10 @@ export class Verification {
   }
 
   async *#blobs(): Events {
-    for await (const file of walkBlobFiles(this.#options.layout.blobs)) {
+    const { layout, first } = this.#options;
+    // What keeps them from being known is found with all the rest.
+    const pinned = await first?.().catch(() => undefined);
+    for await (const file of blobRound(layout, pinned ?? new Set())) {
       this.#tally.files++;
       if (file.digest === undefined) {
         yield this.#found('foreign', file.path, 'nothing that Baleen stores has such a name');

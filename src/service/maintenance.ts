@@ -5,6 +5,7 @@ import type { OperationsApi } from '../http/operations-api.ts';
 import type { Digest } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
 import { pinImages, unpinImages, type PinReport } from '../registry/pin-images.ts';
+import { pinnedDigests } from '../registry/pinned.ts';
 import { purge, type PurgeReport } from '../registry/purge.ts';
 import type { UpstreamNames } from '../registry/image-target.ts';
 import { rebuildCatalog, type RebuildableCatalog } from '../registry/rebuild-catalog.ts';
@@ -42,6 +43,10 @@ export interface MaintenanceOptions {
 /** What keeps a running service's store right: the scrub, and what operators ask for. */
 export class Maintenance {
   readonly #options: MaintenanceOptions;
+  readonly #pinned = (): ReturnType<typeof pinnedDigests> => {
+    const { pins, catalog, store } = this.#options;
+    return pinnedDigests(pins, catalog, store);
+  };
   #isVerifying = false;
 
   constructor(options: MaintenanceOptions) {
@@ -65,7 +70,7 @@ export class Maintenance {
     const { withdraw } = care;
     const observer = createScrubObserver(metrics, logger);
     await Promise.all([
-      scrubbing.run({ layout, store, withdraw, observer }, signal),
+      scrubbing.run({ layout, store, withdraw, first: this.#pinned, observer }, signal),
       tidy(layout, logger, signal),
     ]);
   }
@@ -108,7 +113,7 @@ export class Maintenance {
     try {
       const { layout, catalog, care } = this.#options;
       const { quarantine, withdraw } = care;
-      const cached = { layout, catalog, quarantine, withdraw };
+      const cached = { layout, catalog, quarantine, withdraw, first: this.#pinned };
       yield* verifyAll({ cached, hosted: this.#options.hosted() }, parameters, signal);
     } finally {
       this.#isVerifying = false;

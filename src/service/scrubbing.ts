@@ -1,5 +1,6 @@
 import type { Config } from '../config/config.ts';
 import { Pace } from '../lib/pace.ts';
+import type { Digest } from '../oci/digest.ts';
 import type { DiskBlobStore } from '../store/disk-blob-store.ts';
 import type { Layout } from '../store/layout.ts';
 import { Scrub, type ScrubObserver } from '../store/scrub.ts';
@@ -10,6 +11,8 @@ export interface Scrubbed {
   readonly layout: Layout;
   readonly store: DiskBlobStore;
   readonly withdraw: Withdraw;
+  /** What is to be read before all else; nothing where it is absent. */
+  readonly first?: () => Promise<ReadonlySet<Digest>>;
   readonly observer: ScrubObserver;
 }
 
@@ -25,7 +28,10 @@ export class Scrubbing {
   }
 
   /** Settles when the signal says stop; never rejects. */
-  async run({ layout, store, withdraw, observer }: Scrubbed, signal: AbortSignal): Promise<void> {
+  async run(
+    { layout, store, withdraw, first = nothing, observer }: Scrubbed,
+    signal: AbortSignal,
+  ): Promise<void> {
     if (this.#interval === 0) return;
     const { usage } = store;
     const options = {
@@ -34,8 +40,13 @@ export class Scrubbing {
       pace: this.#pace,
       usage,
       withdraw,
+      first,
       observer,
     };
     await new Scrub(options).run(signal);
   }
+}
+
+function nothing(): Promise<ReadonlySet<Digest>> {
+  return Promise.resolve(new Set());
 }

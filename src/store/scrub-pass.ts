@@ -2,7 +2,9 @@
 export interface ScrubPass {
   /** Milliseconds since the epoch. */
   readonly startedAt: number;
-  /** The name of the last blob that was read; '' before the first. */
+  /** The name of the last blob that was read of those that come first; '' before that. */
+  readonly first: string;
+  /** The name of the last blob that was read of all others; '' before the first of them. */
   readonly after: string;
   /** The weight of what was read. */
   readonly done: number;
@@ -10,6 +12,10 @@ export interface ScrubPass {
 
 /** What opening a file costs, in bytes read; so that a million manifests count for something, too. */
 const fileWeight = 16 * 1024;
+
+export function newPass(now: number): ScrubPass {
+  return { startedAt: now, first: '', after: '', done: 0 };
+}
 
 /** What files cost to read. */
 export function weightOf(bytes: number, files: number): number {
@@ -35,8 +41,8 @@ export function parsePass(text: string, now: number): ScrubPass | undefined {
   } catch {
     return undefined;
   }
-  const { startedAt, after, done } = (value ?? {}) as Record<string, unknown>;
+  const { startedAt, first = '', after, done } = (value ?? {}) as Record<string, unknown>;
   if (typeof startedAt !== 'number' || !(startedAt >= 0 && startedAt <= now)) return undefined;
-  if (typeof after !== 'string' || typeof done !== 'number' || !(done >= 0)) return undefined;
-  return { startedAt, after, done };
+  if (typeof first !== 'string' || typeof after !== 'string') return undefined;
+  return typeof done === 'number' && done >= 0 ? { startedAt, first, after, done } : undefined;
 }

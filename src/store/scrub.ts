@@ -4,9 +4,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { writeFileAtomic } from '../lib/atomic-file.ts';
 import type { Pace } from '../lib/pace.ts';
 import type { Digest } from '../oci/digest.ts';
-import { walkBlobFiles } from './blob-files.ts';
+import { blobRound } from './blob-round.ts';
 import type { Layout } from './layout.ts';
-import { dueIn, parsePass, weightOf, type ScrubPass } from './scrub-pass.ts';
+import { dueIn, newPass, parsePass, weightOf, type ScrubPass } from './scrub-pass.ts';
 import { describeVerdict, verifyBlob } from './verification.ts';
 import type { Withdraw } from './withdraw.ts';
 
@@ -19,6 +19,8 @@ export interface ScrubOptions {
   /** What is stored, as far as it is known. */
   readonly usage: { readonly bytes: number; readonly blobs: number };
   readonly withdraw: Withdraw;
+  /** What is to be read before all else in each round. May reject. */
+  readonly first: () => Promise<ReadonlySet<Digest>>;
   readonly observer: ScrubObserver;
 }
 
@@ -28,7 +30,7 @@ export interface ScrubObserver {
   read(bytes: number): void;
   /** A blob was read to its end. */
   verified(): void;
-  /** A blob could not be read, or a folder not be listed; the scrub goes on. */
+  /** A blob or the pins could not be read, or a folder not be listed; the scrub goes on. */
   failed(name: string, error: unknown): void;
   /** All blobs have been read. */
   passEnded(at: number): void;
@@ -42,12 +44,12 @@ const noteInterval = 30_000;
 
 /**
  * Reads every blob about once in the interval, behind all else: one file at a time, in small steps,
- * no faster than the rate. What is wrong is taken out of service before anybody asks for it.
+ * no faster than the rate, and first what is pinned. What is wrong is taken out of service before anybody asks for it.
  */
 export class Scrub {
   readonly #options: ScrubOptions;
   readonly #cursor: string;
-  #pass: ScrubPass = { startedAt: 0, after: '', done: 0 };
+  #pass: ScrubPass = newPass(0);
   #notedAt = 0;
 
   constructor(options: ScrubOptions) {
@@ -58,7 +60,7 @@ export class Scrub {
   /** Runs until the signal says stop; never rejects. */
   async run(signal: AbortSignal): Promise<void> {
     const text = await readFile(this.#cursor, 'utf8').catch(() => '');
-    this.#pass = parsePass(text, Date.now()) ?? { startedAt: Date.now(), after: '', done: 0 };
+    this.#pass = parsePass(text, Date.now()) ?? newPass(Date.now());
     while (!signal.aborted) {
       try {
         await this.#readOn(signal);
@@ -73,16 +75,25 @@ export class Scrub {
   }
 
   async #readOn(signal: AbortSignal): Promise<void> {
-    for await (const { path, name, digest } of walkBlobFiles(
-      this.#options.layout.blobs,
-      this.#pass.after,
-    )) {
+    const first = await this.#first();
+    for await (const file of blobRound(this.#options.layout, first, this.#pass)) {
+      const { path, name, digest, isFirst } = file;
       if (digest === undefined) continue;
       await this.#untilDue(signal);
       const size = await this.#verify(path, name, digest, signal);
-      const { startedAt, done } = this.#pass;
-      this.#pass = { startedAt, after: name, done: done + weightOf(size, 1) };
+      const place = isFirst ? { first: name } : { after: name };
+      this.#pass = { ...this.#pass, ...place, done: this.#pass.done + weightOf(size, 1) };
       await this.#note(false);
+    }
+  }
+
+  /** Without them the others are read all the same. */
+  async #first(): Promise<ReadonlySet<Digest>> {
+    try {
+      return await this.#options.first();
+    } catch (error) {
+      this.#options.observer.failed('pins', error);
+      return new Set();
     }
   }
 
@@ -123,7 +134,7 @@ export class Scrub {
     while (Date.now() < next) {
       await delay(Math.min(next - Date.now(), longestWait), undefined, { signal });
     }
-    this.#pass = { startedAt: Date.now(), after: '', done: 0 };
+    this.#pass = newPass(Date.now());
     await this.#note(true);
   }
 

@@ -64,3 +64,32 @@ it('keep all of an image that is cached: its index, its manifests, their configs
   await pins.add({ repository: route(app).key, reference: edge });
   expect(await pinned()).toEqual([layer, image.digest, index.digest].toSorted());
 });
+
+it('follow their tag to another image, and let the old one go', async () => {
+  const { hub, manifests, route, catalog } = scaffold;
+  const add = (text: string): ReturnType<typeof hub.addManifest> => {
+    const bytes = Buffer.from(text);
+    const layer = hub.addBlob(app, bytes);
+    return hub.addManifest(app, edge, {
+      mediaType: ociManifest,
+      config: describe('application/vnd.oci.image.config.v1+json', bytes, layer),
+      layers: [],
+    });
+  };
+  const repository = route(app).key;
+  await pins.add({ repository, reference: edge });
+  const old = add('one');
+  await manifests.get(route(app), edge);
+  expect(await pinned()).toContain(old.digest);
+  const moved = add('two');
+  const { bytes, digest } = moved;
+  await manifests.get(route(app), digest);
+  await catalog.putTag(repository, edge, {
+    digest,
+    mediaType: ociManifest,
+    size: bytes.length,
+    checkedAt: Date.now(),
+  });
+  expect(await pinned()).toContain(digest);
+  expect(await pinned()).not.toContain(old.digest);
+});

@@ -1,9 +1,10 @@
 import { truncate, writeFile } from 'node:fs/promises';
+import { relative } from 'node:path';
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { CatalogRecord } from '../../src/catalog/record.ts';
 import type { RecordPlace } from '../../src/catalog/record-files.ts';
 import { RecordLayout } from '../../src/catalog/record-layout.ts';
-import { digestOf } from '../../src/oci/digest.ts';
+import { digestOf, type Digest } from '../../src/oci/digest.ts';
 import type { Tag } from '../../src/oci/reference.ts';
 import { Verification, type VerifyEvent } from '../../src/registry/verify.ts';
 import { Quarantine } from '../../src/store/quarantine.ts';
@@ -80,4 +81,35 @@ it('repairs nothing in the record that somebody has written anew by then', async
     const expected = { digest: digestOf(young), size: young.length };
     expect((await record.tag(key, tag))?.value).toMatchObject(expected);
   }
+});
+
+it('reads what is pinned before all else, and each blob once', async () => {
+  const { store, catalog, layout } = scaffold;
+  const digests = await Promise.all(
+    Array.from({ length: 20 }, async (_, index) => {
+      const bytes = Buffer.from(`content ${index}`);
+      const digest = digestOf(bytes);
+      await store.put(digest, bytes);
+      await writeFile(layout.blob(digest), 'rotten');
+      return digest;
+    }),
+  );
+  const pinned = digests.toSorted().slice(-2);
+  const found = async (first: () => Promise<ReadonlySet<Digest>>): Promise<string[]> => {
+    const quarantine = { takeFile: () => Promise.resolve(false) };
+    const withdraw = (): Promise<boolean> => Promise.resolve(false);
+    const options = { layout, catalog, quarantine, withdraw, first };
+    const { signal } = new AbortController();
+    const files: string[] = [];
+    const parameters = { repair: false, rate: Infinity };
+    for await (const event of new Verification(options, parameters, signal).run()) {
+      if (event.event === 'problem') files.push(event.file);
+    }
+    return files;
+  };
+  const nameOf = (digest: Digest): string => relative(layout.root, layout.blob(digest));
+  const files = await found(() => Promise.resolve(new Set(pinned)));
+  expect(files.slice(0, 2)).toEqual(pinned.map(nameOf));
+  expect(files.toSorted()).toEqual(digests.map(nameOf).toSorted());
+  expect(await found(() => Promise.reject(new Error('EIO')))).toHaveLength(20);
 });

@@ -4,14 +4,14 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Pace } from '../../src/lib/pace.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { Layout } from '../../src/store/layout.ts';
-import { dueIn, parsePass, weightOf } from '../../src/store/scrub-pass.ts';
+import { dueIn, newPass, parsePass, weightOf } from '../../src/store/scrub-pass.ts';
 import { Scrub, type ScrubOptions } from '../../src/store/scrub.ts';
 import type { WrongBlob } from '../../src/store/withdraw.ts';
 import { tempDir, type TempDir } from '../support/temp-dir.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 describe('the pace of the scrub', () => {
-  const pass = (done: number) => ({ startedAt: 1_000, after: 'x', done });
+  const pass = (done: number) => ({ ...newPass(1_000), after: 'x', done });
   it.each([
     ['begins at once', pass(0), 500, 1_000, 0],
     ['waits for its share of the time', pass(100), 400, 1_000, 250],
@@ -30,9 +30,13 @@ describe('the pace of the scrub', () => {
 });
 
 describe('how far the scrub had come', () => {
-  const good = { startedAt: 5, after: 'sha256/ab/x', done: 7 };
+  const good = { startedAt: 5, first: 'sha256/cd/y', after: 'sha256/ab/x', done: 7 };
   it('is read back', () => {
     expect(parsePass(JSON.stringify(good), 5)).toEqual(good);
+  });
+  it('is read back where an earlier version has written it', () => {
+    const { first: _, ...old } = good;
+    expect(parsePass(JSON.stringify(old), 5)).toEqual({ ...good, first: '' });
   });
   it.each([
     ['', 5],
@@ -40,6 +44,7 @@ describe('how far the scrub had come', () => {
     ['null', 5],
     [JSON.stringify(good), 4],
     [JSON.stringify({ ...good, startedAt: '5' }), 5],
+    [JSON.stringify({ ...good, first: 1 }), 5],
     [JSON.stringify({ ...good, after: 1 }), 5],
     [JSON.stringify({ ...good, done: -1 }), 5],
   ])('is not taken from %j at %d', (text, now) => {
@@ -55,6 +60,7 @@ describe('the scrub', () => {
   let running: Promise<void>;
   const verified: number[] = [];
   const wrong: WrongBlob[] = [];
+  const failed: string[] = [];
   let read = 0;
   let passes = 0;
 
@@ -62,7 +68,7 @@ describe('the scrub', () => {
     folder = tempDir('scrub');
     layout = new Layout(folder.path);
     stopping = new AbortController();
-    read = passes = verified.length = wrong.length = 0;
+    read = passes = verified.length = wrong.length = failed.length = 0;
     for (const content of contents) {
       const path = layout.blob(digestOf(content));
       await mkdir(dirname(path), { recursive: true });
@@ -82,10 +88,11 @@ describe('the scrub', () => {
       pace: new Pace(Infinity),
       usage: { bytes: 1, blobs: 1 },
       withdraw: (blob) => Promise.resolve(wrong.push(blob) > 0),
+      first: () => Promise.resolve(new Set()),
       observer: {
         read: (bytes) => (read += bytes),
         verified: () => verified.push(1),
-        failed: () => undefined,
+        failed: (name) => failed.push(name),
         passEnded: () => passes++,
       },
       ...options,
@@ -113,6 +120,40 @@ describe('the scrub', () => {
     start();
     await waitFor('three passes', () => passes >= 3);
     expect(verified.length).toBeGreaterThanOrEqual(60);
+  });
+
+  it('reads what is pinned before all else, and nothing twice', async () => {
+    const last = contents.map((content) => digestOf(content)).toSorted();
+    const pinned = last.slice(-3);
+    for (const digest of pinned) await writeFile(layout.blob(digest), 'rotten');
+    const nowhere = digestOf(Buffer.from('not cached yet'));
+    // One blob is due now, the next one in an hour.
+    start({
+      interval: 20 * 3_600_000,
+      usage: { bytes: 0, blobs: 20 },
+      first: () => Promise.resolve(new Set([nowhere, ...pinned])),
+    });
+    await waitFor('the first blob', () => verified.length === 1);
+    stopping.abort();
+    await running;
+    expect(wrong.map(({ digest }) => digest)).toEqual([pinned[0]]);
+    stopping = new AbortController();
+    start({
+      interval: 20 * 3_600_000,
+      usage: { bytes: 1e12, blobs: 0 },
+      first: () => Promise.resolve(new Set([nowhere, ...pinned])),
+    });
+    await waitFor('the pass to end', () => passes === 1);
+    expect(wrong.slice(0, 3).map(({ digest }) => digest)).toEqual(pinned);
+    // After the restart, what was read of them is read once more among the others.
+    expect(verified).toHaveLength(21);
+  });
+
+  it('reads all the same where it cannot be known what is pinned', async () => {
+    start({ first: () => Promise.reject(new Error('EIO')) });
+    await waitFor('a pass to end', () => passes >= 1);
+    expect(verified.length).toBeGreaterThanOrEqual(20);
+    expect(failed).toContain('pins');
   });
 
   it('goes on after a restart where it was', async () => {
