@@ -5,6 +5,7 @@ import { largeBuffer } from '../lib/buffer-pool.ts';
 import type { BlobReader, Piece } from '../store/blob-reader.ts';
 import { setAwaitingContent } from './awaiting-content.ts';
 import { ClientPace, paceOf } from './client-pace.ts';
+import { inTurn, noteSent } from './send-turns.ts';
 
 /*
  * The send loop: piece by piece from the reader to the socket. For a client that keeps up, the
@@ -54,12 +55,6 @@ export function sendContent(
 /** Writes that may be under way at once for a client that keeps up. */
 const maxInFlight = 2;
 
-/**
- * Bytes after which a response lets others have their turn. What the kernel takes at once is
- * followed by more at once, so that those with much to send would keep new clients waiting.
- */
-const turn = 1024 * 1024;
-
 class Sender {
   readonly #response: ServerResponse;
   readonly #sink: Writable;
@@ -71,8 +66,6 @@ class Sender {
   #position = 0;
   #sent = 0;
   #inFlight = 0;
-  /** Bytes sent since this response last let others have their turn. */
-  #burst = 0;
   /** A read, or a wait for bytes to arrive, is under way. */
   #isReading = false;
   #failure: Error | undefined;
@@ -98,8 +91,10 @@ class Sender {
     this.#response.once('close', this.#onClose);
     this.#response.flushHeaders();
     this.#enter(0);
-    this.#step();
+    inTurn(this.#goOn);
   }
+
+  readonly #goOn = (): void => this.#step();
 
   readonly #onClose = (): void => {
     this.#finish();
@@ -179,6 +174,7 @@ class Sender {
 
   #write(piece: Piece): void {
     this.#inFlight++;
+    noteSent(piece.bytes.length);
     const since = performance.now();
     this.#sink.write(piece.bytes, (error) => {
       this.#inFlight--;
@@ -189,13 +185,7 @@ class Sender {
       }
       this.#sent += piece.bytes.length;
       this.#pace.wrote(piece.bytes.length, performance.now() - since);
-      this.#burst += piece.bytes.length;
-      if (this.#burst < turn) {
-        this.#step();
-      } else {
-        this.#burst = 0;
-        setImmediate(() => this.#step());
-      }
+      inTurn(this.#goOn);
     });
   }
 

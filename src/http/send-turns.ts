@@ -1,0 +1,71 @@
+/*
+ * Fair turns at sending. The kernel takes megabytes for each new connection at once: a crowd that
+ * comes all together would keep everybody else waiting for seconds while it is copied. So what all
+ * bodies together write in one turn of the event loop is bounded, and who finds it used up stands
+ * in a row for the next one. Between two turns new requests are read, and small answers leave.
+ */
+
+/** Bytes that all bodies together write in one turn of the event loop: a millisecond or two of copying. */
+const budget = 4 * 1024 * 1024;
+
+/** What it takes to begin with a body, in bytes that could be copied in that time. */
+const beginning = 256 * 1024;
+
+let left = budget;
+let isScheduled = false;
+let row: (() => void)[] = [];
+
+/**
+ * Asks for the turn of a body to begin, before anything is opened for it.
+ * @returns undefined where it may begin at once, as it nearly always may
+ */
+export function turnToBegin(): Promise<void> | undefined {
+  if (left > 0 && row.length === 0) {
+    noteSent(beginning);
+    return undefined;
+  }
+  return new Promise((resolve) => {
+    inTurn(() => {
+      noteSent(beginning);
+      resolve();
+    });
+  });
+}
+
+/** Goes on at once where this turn of the event loop has room, else when it is this one's turn. */
+export function inTurn(goOn: () => void): void {
+  if (left > 0 && row.length === 0) {
+    goOn();
+    return;
+  }
+  row.push(goOn);
+  schedule();
+}
+
+/** Notes bytes that are being written. */
+export function noteSent(bytes: number): void {
+  left -= bytes;
+  schedule();
+}
+
+function schedule(): void {
+  if (isScheduled) return;
+  isScheduled = true;
+  // What is set in such a callback comes in the next turn, when the network was looked at.
+  setImmediate(nextTurn);
+}
+
+function nextTurn(): void {
+  isScheduled = false;
+  left = budget;
+  const waiting = row;
+  row = [];
+  let gone = 0;
+  for (const goOn of waiting) {
+    if (left <= 0) break;
+    gone++;
+    goOn();
+  }
+  if (gone < waiting.length) row = [...waiting.slice(gone), ...row];
+  if (row.length > 0) schedule();
+}

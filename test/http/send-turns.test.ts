@@ -1,0 +1,85 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { inTurn, noteSent, turnToBegin } from '../../src/http/send-turns.ts';
+
+const MiB = 1024 * 1024;
+
+/** Bytes that are more than one turn has room for. */
+const tooMuch = 1024 * MiB;
+
+/** The room of a turn is the process's own: each test begins with a fresh one. */
+beforeEach(async () => {
+  await nextTurn();
+  await nextTurn();
+});
+
+describe('turns at sending', () => {
+  it('goes on at once while there is room', () => {
+    const went: string[] = [];
+    inTurn(() => went.push('first'));
+    noteSent(MiB);
+    inTurn(() => went.push('second'));
+    expect(went).toEqual(['first', 'second']);
+    expect(turnToBegin()).toBeUndefined();
+  });
+
+  it('lets nobody go on in a turn that is used up, and everybody in the next', async () => {
+    noteSent(tooMuch);
+    let went = false;
+    inTurn(() => {
+      went = true;
+    });
+    await Promise.resolve();
+    expect(went).toBe(false);
+    await nextTurn();
+    expect(went).toBe(true);
+  });
+
+  it('spreads a crowd over many turns, in the order of coming, with others in between', async () => {
+    noteSent(tooMuch);
+    const order: number[] = [];
+    const turns: number[] = [];
+    let turn = 0;
+    for (let client = 0; client < 40; client++) {
+      inTurn(() => {
+        order.push(client);
+        turns.push(turn);
+        noteSent(MiB);
+      });
+    }
+    while (order.length < 40) {
+      await nextTurn();
+      turn++;
+    }
+    expect(order).toEqual(Array.from({ length: 40 }, (_, client) => client));
+    const most = Math.max(...turns.map((one) => turns.filter((other) => other === one).length));
+    expect(most).toBeLessThanOrEqual(4);
+  });
+
+  it('puts who comes again behind those that still wait', async () => {
+    noteSent(tooMuch);
+    const order: string[] = [];
+    inTurn(() => {
+      order.push('a');
+      noteSent(tooMuch);
+      inTurn(() => order.push('a again'));
+    });
+    inTurn(() => order.push('b'));
+    while (order.length < 3) await nextTurn();
+    expect(order).toEqual(['a', 'b', 'a again']);
+  });
+
+  it('lets only so many bodies begin in one turn', async () => {
+    let begun = 0;
+    const waits: Promise<void>[] = [];
+    for (let client = 0; client < 100; client++) {
+      const wait = turnToBegin();
+      if (wait === undefined) begun++;
+      else waits.push(wait.then(() => void begun++));
+    }
+    expect(begun).toBeLessThan(50);
+    expect(begun).toBeGreaterThan(0);
+    await Promise.all(waits);
+    expect(begun).toBe(100);
+  });
+});
