@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { link, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, link, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
 import { isMissing } from '../lib/atomic-file.ts';
 import { splitDigest, type Digest } from '../oci/digest.ts';
@@ -8,10 +8,19 @@ import { fileId, type FileId } from './file-id.ts';
 
 export interface QuarantineOptions {
   readonly layout: Layout;
-  /** Bytes of all that is kept; beyond them the oldest goes first. 0 keeps nothing. */
+  /**
+   * Bytes of all that is kept; beyond them the oldest goes first. 0 keeps nothing, Infinity loses
+   * nothing.
+   */
   readonly limit: number;
   /** Takes this file of a blob out of the store, with whatever the store remembers of it; another stays. */
   readonly remove: (digest: Digest, only: FileId) => Promise<boolean>;
+}
+
+/** A file in quarantine. */
+interface Kept {
+  readonly path: string;
+  readonly isCopy: boolean;
 }
 
 /**
@@ -36,29 +45,46 @@ export class Quarantine {
    */
   async takeBlob(digest: Digest, expected?: FileId): Promise<boolean> {
     const { layout, remove } = this.#options;
+    const before = await fileId(layout.blob(digest));
     const kept = await this.#keep(digest);
-    const found = await fileId(kept ?? layout.blob(digest));
+    // A copy is another file than what it was made of; what came between the two stays.
+    const found = kept?.isCopy === false ? await fileId(kept.path) : before;
     const isMeant = found !== undefined && (expected === undefined || found === expected);
     // A right one may have come into its place by now: the store looks again, while nothing changes.
     const isRemoved = isMeant && (await remove(digest, found));
     if (kept === undefined) return isRemoved;
     if (isRemoved) await this.#trim();
-    else await rm(kept, { force: true });
+    else await rm(kept.path, { force: true });
     return isRemoved;
   }
 
   /**
    * Gives a blob another name here. Undefined where that cannot be, as on a full disk or without
-   * hard links: that it goes out of service counts for more than that it is kept.
+   * hard links: that it goes out of service counts for more than that it is kept. But where nothing
+   * may be lost it is copied then, and stays in service where that fails, too.
    */
-  async #keep(digest: Digest): Promise<string | undefined> {
+  async #keep(digest: Digest): Promise<Kept | undefined> {
+    const { layout, limit } = this.#options;
     const { algorithm, hex } = splitDigest(digest);
+    let path: string | undefined;
     try {
-      const kept = await this.#place(`${algorithm}-${hex}`);
-      await link(this.#options.layout.blob(digest), kept);
-      return kept;
-    } catch {
-      return undefined;
+      path = await this.#place(`${algorithm}-${hex}`);
+      await link(layout.blob(digest), path);
+      return { path, isCopy: false };
+    } catch (error) {
+      if (limit !== Infinity || isMissing(error)) return undefined;
+      if (path === undefined) throw error;
+      await this.#copy(layout.blob(digest), path);
+      return { path, isCopy: true };
+    }
+  }
+
+  async #copy(from: string, to: string): Promise<void> {
+    try {
+      await copyFile(from, to);
+    } catch (error) {
+      await rm(to, { force: true }).catch(() => undefined);
+      throw error;
     }
   }
 

@@ -1,4 +1,14 @@
-import { mkdir, readdir, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import {
+  mkdir,
+  mkdtempDisposable,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { removeFile } from '../../src/lib/atomic-file.ts';
@@ -183,6 +193,28 @@ describe('the quarantine', () => {
     expect(await place.takeBlob(digest, await fileId(path))).toBe(true);
     expect(await fileId(path)).toBeUndefined();
     expect(await place.takeBlob(digest)).toBe(false);
+  });
+
+  it('copies a wrong blob where it cannot be linked and nothing may be lost', async () => {
+    await using elsewhere = await mkdtempDisposable('/dev/shm/baleen-quarantine-');
+    const path = await store(digest, bytes);
+    const place = quarantine(Infinity);
+    // No file has names on two file systems.
+    await symlink(elsewhere.path, place.folder);
+    expect(await place.takeBlob(digest, '0:0')).toBe(false);
+    expect(await readdir(place.folder)).toEqual([]);
+    expect(await place.takeBlob(digest, await fileId(path))).toBe(true);
+    expect(await fileId(path)).toBeUndefined();
+    const [kept] = await readdir(place.folder);
+    expect(await readFile(join(place.folder, kept!))).toEqual(bytes);
+  });
+
+  it('leaves a wrong blob where it is if it cannot be kept and nothing may be lost', async () => {
+    const path = await store(digest, bytes);
+    const place = quarantine(Infinity);
+    await writeFile(place.folder, 'no folder');
+    await expect(place.takeBlob(digest, await fileId(path))).rejects.toThrow();
+    expect(await verify(path)).toMatchObject({ kind: 'good' });
   });
 
   it('keeps the newest, as far as there is room', async () => {
