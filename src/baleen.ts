@@ -11,6 +11,7 @@ import { createChangeObserver, tellingOfNews, tellingOfPulls } from './service/c
 import { imageSource, LiveHold } from './service/image-hold.ts';
 import { LiveNotifications } from './service/notifications.ts';
 import { Logging } from './service/logging.ts';
+import { Missing } from './service/missing.ts';
 import { Maintenance } from './service/maintenance.ts';
 import {
   createDoorObserver,
@@ -120,11 +121,12 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
   const content = eitherContent(proxied.content, hosted.content);
   const held = await LiveHold.open({ config, layout, metrics, logger });
   const verdicts = held.api(imageSource(table, content.manifests, store));
+  const missing = await Missing.open({ layout, catalog, metrics, logger });
   const registry: AppOptions = {
     table,
     accounts: access?.accounts,
     guard: access?.guard,
-    content,
+    content: missing.telling(content),
     changes: {
       ...hosted.changes,
       observer: createChangeObserver(notifications.events, content.blobs),
@@ -158,10 +160,12 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
             ),
         upstreams: () => Promise.resolve({ upstreams: upstreams.status() }),
         notifications: () => Promise.resolve(notifications.describe()),
+        ...missing.api.tells,
         ...verdicts.tells,
       },
       does: {
         ...maintenance.does,
+        ...missing.api.does,
         ...verdicts.does,
         gc: gcAction({ store, spoolTtl: storage.spool_ttl, upkeep: hosted.upkeep, signal }),
       },
@@ -192,7 +196,7 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
     spoolTtl: storage.spool_ttl,
     unusedTtl: storage.unused_ttl,
   });
-  const maintained = Promise.all([maintenance.run(signal), hosted.run(signal)]);
+  const maintained = Promise.all([maintenance, hosted, missing].map((part) => part.run(signal)));
   announce(
     servers.bound(config),
     { version, hostname: hostname() },

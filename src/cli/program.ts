@@ -8,6 +8,7 @@ import { CommandFailure, exitCodes, type CommandContext } from './context.ts';
 import { addGcCommand } from './gc-command.ts';
 import { helpEpilogue } from './help.ts';
 import { addGlobalOptions } from './options.ts';
+import { addMissingCommand } from './missing-command.ts';
 import { addPinCommands } from './pin-commands.ts';
 import { addPurgeCommand } from './purge-command.ts';
 import { addServeCommand } from './serve-command.ts';
@@ -35,6 +36,7 @@ export function createProgram(context: CommandContext): Command {
   addStatsCommand(program, context);
   addGcCommand(program, context);
   addPinCommands(program, context);
+  addMissingCommand(program, context);
   addUserCommands(program, context);
   addVerdictCommands(program, context);
   const catalog = program.command('catalog').description('look after what is known of tags');

@@ -9,7 +9,7 @@ export function cacheStatus(outcome: Outcome): string {
   const lifetime = ttl === undefined ? '' : `; ttl=${ttl}`;
   switch (kind) {
     case 'hit':
-      return plainHit + lifetime;
+      return plainHit + lifetime + (detail === undefined ? '' : `; detail=${detail}`);
     case 'revalidated':
       // The upstream was asked, and what is cached was still right.
       return `baleen; fwd=stale; fwd-status=200${lifetime}; detail=REVALIDATED`;

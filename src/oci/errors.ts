@@ -53,6 +53,8 @@ export interface RegistryErrorOptions {
   readonly upstreamStatus?: number;
   /** Host and port of whoever failed, where one did: the upstream itself, its token server, or where it redirected to. */
   readonly upstreamHost?: string | undefined;
+  /** The code that clients are told in place of this one: many act by the specification's own alone. */
+  readonly toldAs?: ErrorCode | undefined;
 }
 
 /** The one error class: a code that knows its HTTP status, and a message fit for a client. */
@@ -63,6 +65,7 @@ export class RegistryError extends Error {
   readonly retryAfter: number | undefined;
   readonly upstreamStatus: number | undefined;
   readonly upstreamHost: string | undefined;
+  readonly toldAs: ErrorCode | undefined;
 
   constructor(code: ErrorCode, message?: string, options: RegistryErrorOptions = {}) {
     super(
@@ -74,6 +77,7 @@ export class RegistryError extends Error {
     this.retryAfter = options.retryAfter;
     this.upstreamStatus = options.upstreamStatus;
     this.upstreamHost = options.upstreamHost;
+    this.toldAs = options.toldAs;
   }
 
   /** The HTTP status this error is answered with. */
@@ -83,7 +87,8 @@ export class RegistryError extends Error {
 
   /** The body of the specification, "Error Codes": `{"errors":[{code,message,detail?}]}`. */
   toJSON(): { errors: [{ code: ErrorCode; message: string; detail?: unknown }] } {
-    const { code, message, detail } = this;
+    const { message, detail } = this;
+    const code = this.toldAs ?? this.code;
     return { errors: [detail === undefined ? { code, message } : { code, message, detail }] };
   }
 }

@@ -1,6 +1,6 @@
 import { isDigest, parseDigest, type Digest } from './digest.ts';
 import { RegistryError } from './errors.ts';
-import { isTag, type Tag } from './reference.ts';
+import { isTag, type Reference, type Tag } from './reference.ts';
 
 /** An image as people write it: `nginx`, `nginx:1.25`, `ghcr.io/org/app@sha256:…`. */
 export interface ImageReference {
@@ -27,4 +27,9 @@ export function parseImageReference(text: string): ImageReference {
     throw new RegistryError('TAG_INVALID', undefined, { detail: { tag: tag.slice(0, 200) } });
   }
   return { name, tag: digest === undefined ? tag : undefined, digest };
+}
+
+/** An image's name as people write it, of a repository's full name and a tag or digest. */
+export function imageName(repository: string, reference: Reference): string {
+  return `${repository}${isDigest(reference) ? '@' : ':'}${reference}`;
 }

@@ -11,7 +11,8 @@ export async function refuseIfAbsent(
   route: ProxiedRoute,
   what: string,
 ): Promise<void> {
-  if (!(await catalog.absent(route.key, what))) return;
+  // Who is never asked has said nothing; what was said before does not count any more.
+  if (route.remote.offline === true || !(await catalog.absent(route.key, what))) return;
   const code = what.startsWith('blobs/') ? 'BLOB_UNKNOWN' : 'MANIFEST_UNKNOWN';
   throw new RegistryError(code, `${route.remote.name} lately answered that this is not there`, {
     detail: { name: route.repository, reference: what.slice(what.indexOf('/') + 1) },

@@ -67,7 +67,7 @@ export class BlobService {
    */
   async open(route: ProxiedRoute, digest: Digest): Promise<BlobAnswer> {
     const { catalog, downloads } = this.#options;
-    let member = await catalog.linked(route.key, 'blobs', digest);
+    let member = standing(route, await catalog.linked(route.key, 'blobs', digest));
     if (member === undefined) await refuseIfAbsent(catalog, route, `blobs/${digest}`);
     const started = performance.now();
     let confirmed = false;
@@ -98,6 +98,7 @@ export class BlobService {
       }
       // While the store was looked into, another request may have started or finished it.
       if (downloads.running(digest) !== undefined || downloads.ended !== ended) continue;
+      if (route.remote.offline === true) throw new RegistryError('UPSTREAM_OFFLINE');
       const download = downloads.start(digest, {
         upstream: route.remote.upstream,
         repository: route.repository,
@@ -120,7 +121,7 @@ export class BlobService {
     if (arriving !== undefined && isSourceOf(running!, route)) {
       return { size: arriving, outcome: { kind: 'collapsed' } };
     }
-    const member = await catalog.linked(route.key, 'blobs', digest);
+    const member = standing(route, await catalog.linked(route.key, 'blobs', digest));
     if (member === undefined) await refuseIfAbsent(catalog, route, `blobs/${digest}`);
     const held = member === undefined ? undefined : await this.#stored.size(route, digest, member);
     const isHeld = held !== undefined;
@@ -180,10 +181,7 @@ export class BlobService {
       const { size } = await upstream.statBlob(route.repository, digest, this.#options.signal);
       return await this.#link(route, digest, size);
     } catch (error) {
-      if (claim !== undefined && cannotBeAsked(error)) {
-        const { mediaType, size } = claim;
-        return { digest, mediaType, size };
-      }
+      if (claim !== undefined && cannotBeAsked(error)) return unclaimed(claim);
       throw await this.#explain(route, digest, error);
     }
   }
@@ -214,6 +212,15 @@ export class BlobService {
       ...(upstreamStatus === undefined ? {} : { upstreamStatus }),
     });
   }
+}
+
+/** While nobody can be asked, by the configuration, a claim is as good as the upstream's own word. */
+function standing({ remote }: ProxiedRoute, member: Member | undefined): Member | undefined {
+  return remote.offline === true && member?.claimed === true ? unclaimed(member) : member;
+}
+
+function unclaimed({ digest, mediaType, size }: Member): Member {
+  return { digest, mediaType, size };
 }
 
 /** Whether a download was started through this route's own repository. */

@@ -108,6 +108,9 @@ export class ManifestService {
       if (spared > 0) {
         return this.#ofRecord(route, tag, record, { kind: 'hit', ttl: Math.ceil(spared / 1000) });
       }
+      if (route.remote.offline === true) {
+        return this.#ofRecord(route, tag, record, unasked(record, fresh, now));
+      }
       const checked = await this.#checked(route, tag, record);
       if (checked !== undefined) return checked;
     }
@@ -236,6 +239,12 @@ export class ManifestService {
       throw error;
     }
   }
+}
+
+/** A tag whose upstream is offline by the configuration is what it is on record: no failure, but old. */
+function unasked({ checkedAt }: TagRecord, fresh: number, now: number): Outcome {
+  const age = Math.max(0, Math.floor((now - checkedAt) / 1000));
+  return { kind: 'hit', age, ttl: Math.floor(fresh / 1000), detail: 'OFFLINE' };
 }
 
 function answer({ bytes, mediaType, digest }: StoredManifest, outcome: Outcome): ManifestAnswer {

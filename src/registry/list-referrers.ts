@@ -21,7 +21,8 @@ export interface ReferrersAnswer {
 /**
  * Lists what refers to a manifest: signatures, SBOMs, attestations. From the upstream's referrers
  * API, or where it has none from the tag that stands in for it (distribution specification,
- * "Unavailable Referrers API"). Believed for as long as that tag would be.
+ * "Unavailable Referrers API"). Believed for as long as that tag would be; offline by the
+ * configuration, what is on record is all there is.
  */
 export class ReferrerListService {
   readonly #catalog: Catalog;
@@ -39,6 +40,9 @@ export class ReferrerListService {
   async list(route: ProxiedRoute, subject: Digest): Promise<ReferrersAnswer> {
     const key = `referrers-${subject.replace(':', '-')}`;
     const known = readListing(await this.#catalog.listing(route.key, key));
+    if (route.remote.offline === true) {
+      return { manifests: known?.value ?? (await this.#byTag(route, subject)), outcome: hit };
+    }
     const ttl = route.remote.policy.tagTtl(referrersTag(subject));
     if (known !== undefined && freshFor(known.fetchedAt, ttl, Date.now()) > 0) {
       return { manifests: known.value, outcome: hit };
@@ -92,7 +96,7 @@ export class ReferrerListService {
       const { manifests, blobs } = parseManifest(bytes, mediaType);
       return [...manifests, ...blobs];
     } catch (error) {
-      if (isRegistryError(error, 'MANIFEST_UNKNOWN')) return [];
+      if (isRegistryError(error, 'MANIFEST_UNKNOWN', 'UPSTREAM_OFFLINE')) return [];
       throw error;
     }
   }

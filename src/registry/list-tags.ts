@@ -1,5 +1,6 @@
 import type { Catalog, Listing } from '../catalog/catalog.ts';
 import { SingleFlight } from '../lib/single-flight.ts';
+import { RegistryError } from '../oci/errors.ts';
 import { isTag, type Tag } from '../oci/reference.ts';
 import { freshFor, isUpstreamFailure } from './freshness.ts';
 import { hit, type Outcome } from './outcome.ts';
@@ -16,7 +17,8 @@ const listingKey = 'tags';
 
 /**
  * Lists the tags of a repository: what its upstream says, believed for as long as a tag is; with
- * the upstream down, what it said last together with every tag on record.
+ * the upstream down, what it said last together with every tag on record. Offline by the
+ * configuration, those on record alone: what can be pulled is what is here.
  */
 export class TagListService {
   readonly #catalog: Catalog;
@@ -30,6 +32,7 @@ export class TagListService {
 
   /** @throws RegistryError NAME_UNKNOWN, or the upstream's failure where nothing is cached */
   async list(route: ProxiedRoute): Promise<TagsAnswer> {
+    if (route.remote.offline === true) return this.#onRecord(route);
     const known = readListing(await this.#catalog.listing(route.key, listingKey));
     const ttl = route.remote.policy.tagTtl('latest' as Tag);
     if (known !== undefined && freshFor(known.fetchedAt, ttl, Date.now()) > 0) {
@@ -46,6 +49,13 @@ export class TagListService {
       const tags = sorted([...(known?.value ?? []), ...onRecord]);
       return { tags, outcome: { kind: 'stale', upstreamMs: performance.now() - started } };
     }
+  }
+
+  async #onRecord({ key, remote }: ProxiedRoute): Promise<TagsAnswer> {
+    const tags = await this.#catalog.tags(key);
+    if (tags.length > 0) return { tags, outcome: hit };
+    const message = `no tag of ${key} is here, and ${remote.name} is configured offline`;
+    throw new RegistryError('UPSTREAM_OFFLINE', message, { toldAs: 'NAME_UNKNOWN' });
   }
 
   async #fetch(route: ProxiedRoute): Promise<Listing<readonly string[]>> {

@@ -15,11 +15,11 @@ export interface Outcome {
   readonly stored?: boolean;
   /** Seconds for which a tag stays fresh; negative once it is stale. */
   readonly ttl?: number;
-  /** Seconds since the upstream last confirmed a stale answer. */
+  /** Seconds since the upstream last confirmed an answer that is no longer fresh. */
   readonly age?: number;
   /** Status with which the upstream refused, where it answered at all. */
   readonly fwdStatus?: number | undefined;
-  /** The error code behind a stale answer. */
+  /** The error code behind a stale answer; OFFLINE where nobody is asked, by the configuration. */
   readonly detail?: string;
   /** Milliseconds spent waiting for the upstream. */
   readonly upstreamMs?: number;

@@ -1,5 +1,6 @@
 import type { Pin, PinRecord } from '../catalog/pin-record.ts';
 import { RegistryError } from '../oci/errors.ts';
+import { imageName } from '../oci/image-reference.ts';
 import type { Tag } from '../oci/reference.ts';
 import { parseImageTarget, type UpstreamNames } from './image-target.ts';
 
@@ -61,5 +62,5 @@ function parsePin(text: string, names: UpstreamNames): Pin {
 }
 
 function nameOf({ repository, reference }: Pin): string {
-  return `${repository}${reference.includes(':') ? '@' : ':'}${reference}`;
+  return imageName(repository, reference);
 }

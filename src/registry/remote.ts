@@ -24,6 +24,8 @@ export interface Remote {
   readonly name: string;
   readonly upstream: Upstream;
   readonly policy: FreshnessPolicy;
+  /** Whether it is never asked, by the configuration: what is on record is all there is. */
+  readonly offline?: boolean;
   /** Whether the `allow` and `deny` globs let this repository through. */
   permits(repository: RepositoryName): boolean;
 }

@@ -32,6 +32,7 @@ export function createRemotes(
         resumePatience: upstream.timeouts.resume,
         keepDeleted: upstream.keep_deleted,
       },
+      offline: upstream.offline,
       permits: globs(upstream.allow, upstream.deny),
     },
     aliases: upstream.aliases,

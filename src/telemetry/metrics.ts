@@ -154,6 +154,15 @@ export class Metrics {
     );
   }
 
+  /** Where to ask how many images were asked for that are not here, whenever metrics are collected. */
+  observeMissing(read: () => number): void {
+    this.#gauge(
+      'baleen_missing_images',
+      'Images that were asked for and are not here, their upstream being offline by the configuration',
+      read,
+    );
+  }
+
   /**
    * Counts logins from now on, where there are accounts.
    * @param waiting asked for the passwords that wait to be checked

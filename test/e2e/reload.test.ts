@@ -121,7 +121,11 @@ describe('SIGHUP, in the middle of a slow download', () => {
     reef.forget();
     expect((await tag()).status).toBe(200);
     const missing = await get(`${baleen.url}/v2/reef.example/blue/whale/manifests/v2`);
-    expect([missing.status, missing.text]).toEqual([404, expect.stringContaining('OFFLINE')]);
+    expect([missing.status, missing.text]).toEqual([
+      404,
+      expect.stringContaining('baleen warm reef.example/blue/whale:v2'),
+    ]);
+    expect(missing.headers['cache-status']).toBe('baleen; detail=UPSTREAM_OFFLINE');
     expect(reef.total).toBe(0);
     expect(await baleen.reload({ offline: false })).toBe(true);
     await get(`${baleen.url}/v2/reef.example/blue/whale/manifests/v2`);

@@ -340,3 +340,41 @@ describe('a size that is wrong on record', () => {
     expect(scaffold.store.usage).toMatchObject({ bytes: content.length, blobs: 1 });
   });
 });
+
+describe('while the upstream is offline by the configuration', () => {
+  it('refuses a blob that is not here without beginning to download it', async () => {
+    const { blobs, offlineRoute, layout } = scaffold;
+    const digest = digestOf(content);
+    await expect(blobs.open(offlineRoute(app), digest)).rejects.toMatchObject({
+      code: 'UPSTREAM_OFFLINE',
+    });
+    await expect(blobs.stat(offlineRoute(app), digest)).rejects.toMatchObject({
+      code: 'UPSTREAM_OFFLINE',
+    });
+    expect(await readdir(layout.spool).catch(() => [])).toEqual([]);
+  });
+
+  it('serves what only a manifest of the repository says to belong there, as a hit', async () => {
+    const { blobs, offlineRoute, catalog, store } = scaffold;
+    const bytes = Buffer.from('a small blob');
+    const digest = digestOf(bytes);
+    await store.put(digest, bytes);
+    const claim = { digest, mediaType: 'text/plain', size: bytes.length, claimed: true } as const;
+    const { key } = offlineRoute(app);
+    await catalog.link(key, 'blobs', [claim]);
+    const { reader, outcome } = await blobs.open(offlineRoute(app), digest);
+    expect([(await drain(reader)).toString(), outcome.kind]).toEqual(['a small blob', 'hit']);
+    const facts = await blobs.stat(offlineRoute(app), digest);
+    expect(facts).toEqual({ size: bytes.length, outcome: { kind: 'hit' } });
+    expect((await catalog.linked(key, 'blobs', digest))?.claimed).toBe(true);
+  });
+
+  it('keeps what came through another repository from one that does not name it', async () => {
+    const { blobs, offlineRoute, store } = scaffold;
+    const bytes = Buffer.from('private');
+    const digest = digestOf(bytes);
+    await store.put(digest, bytes);
+    await expect(blobs.open(offlineRoute(app), digest)).rejects.toMatchObject({ status: 404 });
+    await expect(blobs.stat(offlineRoute(app), digest)).rejects.toMatchObject({ status: 404 });
+  });
+});

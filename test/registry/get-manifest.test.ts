@@ -297,3 +297,31 @@ describe('what is new in a repository', () => {
     expect(cached).toHaveLength(1);
   });
 });
+
+describe('while the upstream is offline by the configuration', () => {
+  beforeEach(() => start({ tagTtl: () => 0 }));
+
+  it('serves a tag of any age as the hit that it is, and warns of nothing', async () => {
+    const { hub, manifests, catalog, route, offlineRoute, stale } = scaffold;
+    const { digest } = hub.addManifest(app, 'latest', image('one'));
+    await get(app);
+    const record = (await catalog.tag(route(app).key, latest as never))!;
+    const checkedAt = Date.now() - 3_600_000;
+    await catalog.putTag(route(app).key, latest as never, { ...record, checkedAt });
+    hub.calls.length = 0;
+    const answer = await manifests.get(offlineRoute(app), latest);
+    expect(answer.digest).toBe(digest);
+    const { kind, age, ttl, detail } = answer.outcome;
+    expect([kind, detail]).toEqual(['hit', 'OFFLINE']);
+    expect([age! >= 3_600, ttl! <= -3_600]).toEqual([true, true]);
+    expect([stale, hub.calls]).toEqual([[], []]);
+  });
+
+  it('believes nobody who said lately that something is not there', async () => {
+    const { manifests, offlineRoute } = scaffold;
+    await expect(get(app)).rejects.toMatchObject({ code: 'MANIFEST_UNKNOWN' });
+    await expect(manifests.get(offlineRoute(app), latest)).rejects.toMatchObject({
+      code: 'UPSTREAM_OFFLINE',
+    });
+  });
+});

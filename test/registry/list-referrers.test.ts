@@ -1,7 +1,8 @@
 import { readdir } from 'node:fs/promises';
-import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { digestOf } from '../../src/oci/digest.ts';
 import { mediaTypes } from '../../src/oci/media-type.ts';
+import { referrersTag } from '../../src/oci/reference.ts';
 import { ReferrerListService } from '../../src/registry/list-referrers.ts';
 import { createScaffold, type Scaffold } from '../support/scaffold.ts';
 
@@ -72,4 +73,32 @@ it('asks again where its list comes from a time ahead, as after the clock was se
   await catalog.putListing(route('team/app').key, name, { value: [], fetchedAt });
   hub.referrers = [signature];
   expect((await referrers.list(route('team/app'), subject)).manifests).toEqual([signature]);
+});
+
+describe('while the upstream is offline by the configuration', () => {
+  const key = `referrers-${subject.replace(':', '-')}`;
+
+  it('lists what is on record, however old, and nothing of what nobody has ever listed', async () => {
+    const { hub, offlineRoute, catalog } = scaffold;
+    const route = offlineRoute('team/app');
+    expect(await referrers.list(route, subject)).toEqual({
+      manifests: [],
+      outcome: { kind: 'hit' },
+    });
+    await catalog.putListing(route.key, key, { value: [signature], fetchedAt: 0 });
+    expect(await referrers.list(route, subject)).toEqual({
+      manifests: [signature],
+      outcome: { kind: 'hit' },
+    });
+    expect(hub.calls).toEqual([]);
+  });
+
+  it('finds them under the tag that stands in for the API', async () => {
+    const { hub, route, offlineRoute, manifests } = scaffold;
+    const index = { mediaType: mediaTypes.ociIndex, manifests: [signature] };
+    hub.addManifest('team/app', referrersTag(subject), index);
+    await manifests.get(route('team/app'), referrersTag(subject));
+    const answer = await referrers.list(offlineRoute('team/app'), subject);
+    expect(answer.manifests).toEqual([signature]);
+  });
 });

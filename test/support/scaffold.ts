@@ -18,6 +18,7 @@ import type { EvictionPolicy } from '../../src/store/eviction.ts';
 import { Layout } from '../../src/store/layout.ts';
 import { verifyBlob } from '../../src/store/verification.ts';
 import type { WrongBlob } from '../../src/store/withdraw.ts';
+import { OfflineUpstream } from '../../src/upstream/offline-upstream.ts';
 import { FakeUpstream } from './fake-upstream.ts';
 
 /** The use cases on a real store and a real catalog, with upstreams that obey the test. */
@@ -115,6 +116,12 @@ export async function createScaffold(overrides: Partial<FreshnessPolicy> = {}) {
     cache,
     observer,
     route: (name: string): ProxiedRoute => proxied(table.resolve({ name })),
+    /** The same, its upstream being offline by the configuration. */
+    offlineRoute: (name: string): ProxiedRoute => {
+      const route = proxied(table.resolve({ name }));
+      const upstream = new OfflineUpstream(route.remote.name);
+      return { ...route, remote: { ...route.remote, offline: true, upstream } };
+    },
     async dispose() {
       await downloads.stop();
       await catalog.close();
