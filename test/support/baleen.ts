@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { Child, type Exit } from './child.ts';
 import { tryCommand, type CommandResult } from './command.ts';
+import { ownNetwork, type Network } from './network.ts';
 import { freePort } from './ports.ts';
 import { tempDir, type TempDir } from './temp-dir.ts';
 
@@ -20,6 +21,8 @@ export class Baleen implements AsyncDisposable {
   readonly #directory: TempDir;
   /** Variables for the process, from the next start on. */
   environment: Readonly<Record<string, string>> = {};
+  /** Where the process and its commands run, from the next start on. */
+  network: Network = ownNetwork;
   /** The most files that the process may open, from the next start on; as many as the tester's own where undefined. */
   openFiles: number | undefined;
   #settings: Settings;
@@ -81,7 +84,7 @@ export class Baleen implements AsyncDisposable {
   async start(): Promise<void> {
     const child = await this.spawn();
     // Accounts challenge this; a certificate that was made for the test is nobody's to trust here.
-    await child.until('answers', async () => [200, 401].includes(await ping(this.url)));
+    await child.until('answers', async () => [200, 401].includes(await this.#ping()));
   }
 
   /** Starts the process and waits for nothing: it may be one that must fail. */
@@ -91,7 +94,7 @@ export class Baleen implements AsyncDisposable {
     const limit = this.openFiles === undefined ? '' : `ulimit -n ${String(this.openFiles)}; `;
     const [command, ...rest] =
       limit === '' ? args : ['sh', '-c', `${limit}exec "$0" "$@"`, ...args];
-    this.#child = new Child(command ?? '', rest, {
+    this.#child = new Child(...this.network.enter(command ?? '', rest), {
       env: { ...hermeticEnvironment(), ...this.environment },
     });
     return this.#child;
@@ -100,7 +103,8 @@ export class Baleen implements AsyncDisposable {
   /** Runs another command of Baleen with the same configuration, to its end. */
   async command(...args: readonly string[]): Promise<CommandResult> {
     await this.#writeConfiguration();
-    return tryCommand(process.execPath, [main, ...args, '--config', this.configFile], {
+    const line = [main, ...args, '--config', this.configFile];
+    return tryCommand(...this.network.enter(process.execPath, line), {
       env: hermeticEnvironment(),
     });
   }
@@ -156,6 +160,13 @@ export class Baleen implements AsyncDisposable {
       .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
       .filter((line) => labels.every((label) => line.includes(label)))
       .reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+  }
+
+  /** The status of `GET /v2/`; from inside where it runs in a network of its own. */
+  async #ping(): Promise<number> {
+    if (this.network === ownNetwork) return ping(this.url);
+    const args = ['-s', '-k', '-o', '/dev/null', '-w', '%{http_code}', `${this.url}/v2/`];
+    return Number((await tryCommand(...this.network.enter('curl', args))).stdout);
   }
 
   #section(name: string): object {

@@ -19,6 +19,8 @@ const packages = {
   'docker-registry': ['docker-registry'],
   dockerd: ['docker.io'],
   htpasswd: ['apache2-utils'],
+  ip: ['iproute2'],
+  nsenter: ['util-linux'],
   openssl: ['openssl'],
   podman: ['podman'],
   python3: ['python3'],

@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Child } from '../child.ts';
 import { command, tryCommand, type CommandResult } from '../command.ts';
+import { ownNetwork, type Network } from '../network.ts';
 import { tempDir, type TempDir } from '../temp-dir.ts';
 import type { PullClient } from './pull-client.ts';
 
@@ -9,25 +10,36 @@ import type { PullClient } from './pull-client.ts';
 export class Containerd implements PullClient {
   readonly #directory: TempDir;
   readonly #daemon: Child;
+  readonly #network: Network;
   #image = '';
   #runs = 0;
 
-  private constructor(directory: TempDir, daemon: Child) {
+  private constructor(directory: TempDir, daemon: Child, network: Network) {
     this.#directory = directory;
     this.#daemon = daemon;
+    this.#network = network;
   }
 
-  /** @param mirror such as `http://127.0.0.1:5000` */
-  static async start(mirror = 'http://127.0.0.1:9'): Promise<Containerd> {
+  /**
+   * @param mirror such as `http://127.0.0.1:5000`
+   * @param registries those that it is to have in place of docker.io
+   */
+  static async start(
+    mirror = 'http://127.0.0.1:9',
+    network: Network = ownNetwork,
+    registries: readonly string[] = ['docker.io'],
+  ): Promise<Containerd> {
     const directory = tempDir('containerd');
     const at = (name: string): string => join(directory.path, name);
-    await mkdir(at('hosts/docker.io'), { recursive: true });
     // The server of last resort is an address where nobody listens: all has to come from the mirror.
     const hosts = `server = "http://127.0.0.1:9"\n[host."${mirror}"]\n  capabilities = ["pull", "resolve"]\n`;
-    await writeFile(at('hosts/docker.io/hosts.toml'), hosts);
+    for (const registry of registries) {
+      await mkdir(at(`hosts/${registry}`), { recursive: true });
+      await writeFile(at(`hosts/${registry}/hosts.toml`), hosts);
+    }
     const config = `version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n`;
     await writeFile(at('config.toml'), config);
-    const daemon = new Child('containerd', [
+    const args = [
       '--config',
       at('config.toml'),
       '--address',
@@ -38,24 +50,32 @@ export class Containerd implements PullClient {
       at('state'),
       '--log-level',
       'warn',
-    ]);
-    const containerd = new Containerd(directory, daemon);
+    ];
+    const daemon = new Child(...network.enter('containerd', args));
+    const containerd = new Containerd(directory, daemon, network);
     await daemon.until('answers', () => containerd.ctr('version'), 60_000);
     return containerd;
   }
 
   /** Runs ctr on this containerd; it has to succeed. */
   async ctr(...args: readonly string[]): Promise<string> {
-    return command('ctr', ['--address', this.#socket, ...args]);
+    return command(...this.#onto(args));
   }
 
   /** Runs ctr on this containerd, to whatever end. */
   async tryCtr(...args: readonly string[]): Promise<CommandResult> {
-    return tryCommand('ctr', ['--address', this.#socket, ...args]);
+    return tryCommand(...this.#onto(args));
   }
 
-  get #socket(): string {
-    return join(this.#directory.path, 'containerd.sock');
+  /** ctr fetches images itself. */
+  #onto(args: readonly string[]): readonly [string, readonly string[]] {
+    const socket = join(this.#directory.path, 'containerd.sock');
+    return this.#network.enter('ctr', ['--address', socket, ...args]);
+  }
+
+  /** Of `ctr images pull`: where it finds the mirror, and how it unpacks. */
+  get pullOptions(): string[] {
+    return ['--snapshotter', 'native', '--hosts-dir', join(this.#directory.path, 'hosts')];
   }
 
   /** Removes every image, and what only they held. */
@@ -69,8 +89,7 @@ export class Containerd implements PullClient {
   async pull(repository: string, reference: string): Promise<string> {
     await this.forgetImages();
     this.#image = `docker.io/${repository}${reference}`;
-    const hosts = join(this.#directory.path, 'hosts');
-    await this.ctr('images', 'pull', '--snapshotter', 'native', '--hosts-dir', hosts, this.#image);
+    await this.ctr('images', 'pull', ...this.pullOptions, this.#image);
     const listed = await this.ctr('images', 'ls', `name==${this.#image}`);
     return /\bsha256:[0-9a-f]{64}\b/.exec(listed.split('\n')[1] ?? '')?.[0] ?? listed;
   }

@@ -1,6 +1,7 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { command, tryCommand, type CommandResult } from '../command.ts';
+import { ownNetwork, type Network } from '../network.ts';
 import { tempDir, type TempDir } from '../temp-dir.ts';
 
 /**
@@ -9,20 +10,22 @@ import { tempDir, type TempDir } from '../temp-dir.ts';
  */
 export class ContainersStore implements AsyncDisposable {
   readonly #directory: TempDir;
+  readonly #network: Network;
   #stores = 0;
 
-  private constructor(directory: TempDir) {
+  private constructor(directory: TempDir, network: Network) {
     this.#directory = directory;
+    this.#network = network;
   }
 
   /** @param registries the text of registries.conf */
-  static async create(registries: string): Promise<ContainersStore> {
+  static async create(registries: string, network = ownNetwork): Promise<ContainersStore> {
     const directory = tempDir('store');
     await writeFile(join(directory.path, 'registries.conf'), registries);
     const policy = '{"default":[{"type":"insecureAcceptAnything"}]}';
     await writeFile(join(directory.path, 'policy.json'), policy);
     await writeFile(join(directory.path, 'credentials.json'), '{}');
-    return new ContainersStore(directory);
+    return new ContainersStore(directory, network);
   }
 
   /** Throws the store away and begins an empty one. */
@@ -53,12 +56,12 @@ export class ContainersStore implements AsyncDisposable {
 
   /** Runs a program that has no store of its own. */
   async bare(program: string, ...args: readonly string[]): Promise<string> {
-    return command(program, args, this.#environment());
+    return command(...this.#network.enter(program, args), this.#environment());
   }
 
   /** The same to whatever end. */
   async tryBare(program: string, ...args: readonly string[]): Promise<CommandResult> {
-    return tryCommand(program, args, this.#environment());
+    return tryCommand(...this.#network.enter(program, args), this.#environment());
   }
 
   #onto(args: readonly string[]): string[] {

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Child } from '../child.ts';
 import { command, tryCommand, type CommandResult } from '../command.ts';
+import { ownNetwork, type Network } from '../network.ts';
 import { tempDir, type TempDir } from '../temp-dir.ts';
 import type { PullClient } from './pull-client.ts';
 
@@ -17,11 +18,11 @@ export class Dockerd implements PullClient {
   }
 
   /** @param mirror such as `http://127.0.0.1:5000` */
-  static async start(mirror?: string): Promise<Dockerd> {
+  static async start(mirror?: string, network: Network = ownNetwork): Promise<Dockerd> {
     const directory = tempDir('dockerd');
     const at = (name: string): string => join(directory.path, name);
     await writeFile(at('daemon.json'), '{}');
-    const daemon = new Child('dockerd', [
+    const args = [
       '--config-file',
       at('daemon.json'),
       '--host',
@@ -37,7 +38,8 @@ export class Dockerd implements PullClient {
       '--bridge=none',
       '--storage-driver=vfs',
       ...(mirror === undefined ? [] : ['--registry-mirror', mirror]),
-    ]);
+    ];
+    const daemon = new Child(...network.enter('dockerd', args));
     const dockerd = new Dockerd(directory, daemon);
     await daemon.until('answers', () => dockerd.docker('version'), 60_000);
     return dockerd;

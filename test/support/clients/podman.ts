@@ -1,3 +1,5 @@
+import type { CommandResult } from '../command.ts';
+import { ownNetwork, type Network } from '../network.ts';
 import { ContainersStore } from './containers-store.ts';
 import type { PullClient } from './pull-client.ts';
 
@@ -11,12 +13,17 @@ export class Podman implements PullClient {
   }
 
   /** @param registries the text of registries.conf */
-  static async start(registries: string): Promise<Podman> {
-    return new Podman(await ContainersStore.create(registries));
+  static async start(registries: string, network: Network = ownNetwork): Promise<Podman> {
+    return new Podman(await ContainersStore.create(registries, network));
   }
 
   async podman(...args: readonly string[]): Promise<string> {
     return this.#store.run('podman', ...onPodman(this.#store), ...args);
+  }
+
+  /** The same to whatever end. */
+  async tryPodman(...args: readonly string[]): Promise<CommandResult> {
+    return this.#store.tryRun('podman', ...onPodman(this.#store), ...args);
   }
 
   async pull(repository: string, reference: string): Promise<string> {
