@@ -29,7 +29,9 @@ export function banner(config: Config, { version, hostname }: BannerFacts): stri
 }
 
 function facts(config: Config, version: string): string {
-  const names = Object.keys(config.upstreams);
+  const names = Object.entries(config.upstreams).map(([name, { offline }]) =>
+    offline && !config.offline ? `${name} (offline)` : name,
+  );
   const { default_upstream: chosen } = config;
   const operations = config.operations.listen;
   const lines = [

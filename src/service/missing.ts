@@ -30,7 +30,7 @@ export interface MissingReport {
 }
 
 /** Milliseconds between two writes of the file: no more than that is forgotten in a crash. */
-const writeInterval = 5_000;
+const writeInterval = 2_000;
 
 /** Milliseconds between two looks whether what was missing has come. */
 const lookInterval = 60_000;

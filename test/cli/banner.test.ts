@@ -37,6 +37,13 @@ describe('the banner', () => {
     expect(text).toContain('operations  off');
   });
 
+  it('says which upstreams are offline', () => {
+    const one = load('upstreams: { docker.io: , ghcr.io: { offline: true } }');
+    expect(banner(one, facts)).toContain('proxies     docker.io, ghcr.io (offline)\n');
+    const all = load('upstreams: { docker.io: , ghcr.io: }\noffline: true');
+    expect(banner(all, facts)).toContain('proxies     docker.io, ghcr.io (offline)\n');
+  });
+
   it('offers Docker nothing where docker.io is not the default', () => {
     const text = banner(load('upstreams: { ghcr.io: }'), facts);
     expect(text).not.toContain('registry-mirrors');

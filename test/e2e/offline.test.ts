@@ -2,6 +2,7 @@ import { chmod, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { MissingImage } from '../../src/registry/missing-images.ts';
+import { findImages } from '../../src/warm/find-images.ts';
 import { Baleen } from '../support/baleen.ts';
 import { get } from '../support/http-get.ts';
 import { artifactOf, indexOf, seededImage } from '../support/images.ts';
@@ -24,6 +25,7 @@ describe('a Baleen that is offline', () => {
   let upstream: ScriptedUpstream;
   let baleen: Baleen;
   let helped: string;
+  let reef: object;
 
   const url = (path: string): string => `${baleen.url}/v2/${name}/${path}`;
   const missing = async (): Promise<MissingImage[]> => {
@@ -44,7 +46,7 @@ describe('a Baleen that is offline', () => {
     upstream = resources.use(await ScriptedUpstream.start({ basic: 'whale:krill' }));
     upstream.add('blue/whale', 'v1', image);
     upstream.add('blue/whale', undefined, signature);
-    const reef = {
+    reef = {
       url: upstream.url,
       credentials: { helper: 'reef' },
       tag_ttl: '0s',
@@ -62,7 +64,7 @@ describe('a Baleen that is offline', () => {
     expect(await readFile(helped, 'utf8')).toBe('');
     await rm(helped);
     upstream.forget();
-    baleen.configure({ offline: true });
+    baleen.configure({ upstreams: { 'reef.example': { ...reef, offline: true } } });
     await baleen.start();
   });
 
@@ -122,8 +124,10 @@ describe('a Baleen that is offline', () => {
       { image: `${name}@${amd64.manifest.digest}`, blobs: [amd64.blobs[1]!.digest], count: 1 },
     ]);
     const { stdout } = await baleen.command('missing');
-    const lines = stdout.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
-    expect(lines).toEqual(listed.map((each) => each.image));
+    expect(await findImages(stdout)).toMatchObject({
+      images: listed.map((each) => ({ reference: each.image })),
+      faults: [],
+    });
     expect(stdout).toContain(`; linux/arm64 of ${name}:v1\n`);
     expect(stdout).toContain('asked for 2 times');
     expect(await baleen.metric('baleen_missing_images')).toBe(3);
@@ -152,7 +156,7 @@ describe('a Baleen that is offline', () => {
   });
 
   it('forgets what has come, and all of it when it is told to', async () => {
-    expect(await baleen.reload({ offline: false })).toBe(true);
+    expect(await baleen.reload({ upstreams: { 'reef.example': reef } })).toBe(true);
     await get(url(`manifests/${arm64.manifest.digest}`));
     await get(url(`blobs/${amd64.blobs[1]!.digest}`));
     await waitFor('the blob', () => readFile(blobPath(baleen, amd64.blobs[1]!.digest)));
