@@ -28,6 +28,8 @@ export interface CommandContext {
   /** Writes text as it is: newlines are the caller's. */
   readonly stdout: (text: string) => void;
   readonly stderr: (text: string) => void;
+  /** Standard output as a file descriptor, for what is no text; 1 where absent. */
+  readonly stdoutFd?: number | undefined;
 }
 
 /** A command has said what is wrong, or has it as the message; the process ends with `failure`. */

@@ -9,6 +9,7 @@ Examples:
   baleen config print                      which settings are in effect?
   baleen verify --repair                   hash everything stored, set right what is wrong
   baleen purge nginx:1.25                  remove an image
+  baleen export nginx:1.25 -o images.tar   write images into a file, to be carried elsewhere
   baleen --hosted '*'                      be a registry to push to, too
   baleen user add alice                    let somebody log in
   baleen cert self-signed --host reg.lan   make a certificate, and say where it goes

@@ -18,6 +18,11 @@ const prefix = 'BALEEN_';
 /** Names the file; not a setting. */
 export const fileVariable = `${prefix}CONFIG`;
 
+/** Opens the key that a bundle is signed with; not a setting either. */
+export const passphraseVariable = `${prefix}PASSPHRASE`;
+
+const noSettings: ReadonlySet<string> = new Set([fileVariable, passphraseVariable]);
+
 /** The variable that overrides a setting: `BALEEN_UPSTREAMS_DOCKER_IO_TAG_TTL`. */
 export function variableName(path: ConfigPath): string {
   return (
@@ -42,7 +47,7 @@ export function readEnvironment(
   const overrides: Override[] = [];
   const faults: Fault[] = [];
   for (const [source, value] of Object.entries(env)) {
-    if (!source.startsWith(prefix) || source === fileVariable) continue;
+    if (!source.startsWith(prefix) || noSettings.has(source)) continue;
     if (value === undefined || value === '') continue;
     const found = settings.get(source) ?? [];
     const [setting] = found;
