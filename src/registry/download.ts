@@ -2,13 +2,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { BufferPool } from '../lib/buffer-pool.ts';
 import { RegistryError, toRegistryError } from '../oci/errors.ts';
 import type { Digest } from '../oci/digest.ts';
-import type { RepositoryName } from '../oci/repository-name.ts';
 import type { BlobStore } from '../store/blob-store.ts';
 import type { BlobWriter } from '../store/blob-writer.ts';
 import { diskStateOf } from '../store/disk-health.ts';
-import type { FetchedBlob, Upstream } from '../upstream/upstream.ts';
+import type { FetchedBlob } from '../upstream/upstream.ts';
 import { chunkBatches, lengthOf, withoutFirst } from './chunk-batches.ts';
+import type { DownloadSource } from './download-source.ts';
 import { GrowingBlob } from './growing-blob.ts';
+import { HoldBack } from './hold-back.ts';
 import { fits, isProgress, pauseAfter, refusesRange } from './resume.ts';
 
 /*
@@ -33,20 +34,6 @@ import { fits, isProgress, pauseAfter, refusesRange } from './resume.ts';
 
 /** The state of a download, by name. */
 export type DownloadState = 'opening' | 'streaming' | 'verified' | 'committed' | 'failed';
-
-/** Where a download gets its bytes. */
-export interface DownloadSource {
-  readonly upstream: Upstream;
-  readonly repository: RepositoryName;
-  /** Milliseconds without a new byte after which a transfer is given up. */
-  readonly patience: number;
-  /**
-   * Told that the upstream has the blob, and how large it says that it is; where it does not say,
-   * told again once that is known. A good download ends only after this has settled, but its
-   * readers do not wait for it. Must not reject.
-   */
-  accepted(size: number | undefined): Promise<void>;
-}
 
 /** What a download tells the one who started it. */
 export interface DownloadEvents {
@@ -79,6 +66,9 @@ export class Download {
   #recorded: Promise<void> | undefined;
   /** What readers were promised cannot come true: no further attempt will help them. */
   #isContradicted = false;
+  #received = 0;
+  #found = 0;
+  readonly #hold: HoldBack | undefined;
 
   /** Starts at once. */
   constructor(
@@ -92,6 +82,7 @@ export class Download {
     this.source = source;
     this.#store = store;
     this.#events = events;
+    this.#hold = source.pace && new HoldBack(source.pace);
     this.blob = new GrowingBlob(pool, () => events.idle(this));
     this.ready = new Promise((resolve, reject) => {
       this.#markReady = resolve;
@@ -109,6 +100,21 @@ export class Download {
   /** Why it failed; also set where a verified blob could not be committed. */
   get failure(): RegistryError | undefined {
     return this.#failure;
+  }
+
+  /** Bytes that came from the upstream. */
+  get received(): number {
+    return this.#received;
+  }
+
+  /** Bytes that an earlier process had left in the spool. */
+  get found(): number {
+    return this.#found;
+  }
+
+  /** From now on nothing but the upstream and the disk sets its pace. */
+  hurry(): void {
+    this.#hold?.release();
   }
 
   /** It was given up, and is about to end. */
@@ -214,6 +220,7 @@ export class Download {
 
   #announce(writer: BlobWriter, size: number | undefined): void {
     this.#state = 'streaming';
+    this.#found = writer.offset;
     this.blob.announce(size, writer.offset);
     this.#recorded = this.source.accepted(size);
     this.#markReady();
@@ -225,6 +232,7 @@ export class Download {
     let skip = writer.offset - fetched.offset;
     for await (const batch of chunkBatches(fetched.body)) {
       const received = lengthOf(batch);
+      this.#received += received;
       this.#events.received(this, received);
       const fresh = skip > 0 ? withoutFirst(batch, skip) : batch;
       skip = Math.max(0, skip - received);
@@ -235,6 +243,7 @@ export class Download {
       await writer.write(fresh);
       this.blob.grew(fresh, writer.offset);
       if (!writer.isKept) this.#passOn();
+      if (this.#hold !== undefined) await this.#hold.take(received, this.#abort.signal);
     }
   }
 

@@ -3,7 +3,8 @@ import { RegistryError } from '../oci/errors.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { BlobStore } from '../store/blob-store.ts';
 import type { Upstream } from '../upstream/upstream.ts';
-import { Download, type DownloadSource } from './download.ts';
+import type { DownloadSource } from './download-source.ts';
+import { Download } from './download.ts';
 
 /** Told of what downloads do; for logs and metrics. */
 export interface DownloadObserver {

@@ -10,6 +10,7 @@ import type { Download } from './download.ts';
 import type { Downloads } from './downloads.ts';
 import { cannotBeAsked } from './freshness.ts';
 import { withheld } from './growing-blob.ts';
+import type { DownloadPace } from './hold-back.ts';
 import { hit, type Outcome } from './outcome.ts';
 import type { ProxiedRoute } from './resolve-route.ts';
 import { StoredBlobs } from './stored-blobs.ts';
@@ -18,6 +19,8 @@ import { StoredBlobs } from './stored-blobs.ts';
 export interface BlobAnswer {
   readonly reader: BlobReader;
   readonly outcome: Outcome;
+  /** Where it still arrives, what brings it. */
+  readonly download?: Download;
 }
 
 /** What a HEAD tells of a blob. */
@@ -63,9 +66,10 @@ export class BlobService {
 
   /**
    * Opens a blob of a repository.
+   * @param pace of who has time: it holds back a download that is started for it, until others join
    * @throws RegistryError BLOB_UNKNOWN, or the upstream's failure
    */
-  async open(route: ProxiedRoute, digest: Digest): Promise<BlobAnswer> {
+  async open(route: ProxiedRoute, digest: Digest, pace?: DownloadPace): Promise<BlobAnswer> {
     const { catalog, downloads } = this.#options;
     let member = standing(route, await catalog.linked(route.key, 'blobs', digest));
     if (member === undefined) await refuseIfAbsent(catalog, route, `blobs/${digest}`);
@@ -92,8 +96,11 @@ export class BlobService {
         continue;
       }
       if (running !== undefined) {
+        if (pace === undefined) running.hurry();
         const reader = await this.#follow(running, route, digest);
-        if (reader !== undefined) return { reader, outcome: since(started, 'collapsed') };
+        if (reader !== undefined) {
+          return { reader, outcome: since(started, 'collapsed'), download: running };
+        }
         continue;
       }
       // While the store was looked into, another request may have started or finished it.
@@ -104,9 +111,10 @@ export class BlobService {
         repository: route.repository,
         patience: route.remote.policy.resumePatience,
         accepted: async (size) => void (await this.#link(route, digest, size)),
+        pace,
       });
       const reader = await this.#follow(download, route, digest);
-      if (reader !== undefined) return { reader, outcome: since(started, 'miss') };
+      if (reader !== undefined) return { reader, outcome: since(started, 'miss'), download };
     }
   }
 

@@ -11,6 +11,7 @@ import { StoreMetrics } from './store-metrics.ts';
 import type { UpstreamStatus } from '../upstream/upstream-status.ts';
 import { registerUpstreamGauges } from './upstream-gauges.ts';
 import { UpstreamMetrics, type UpstreamRequest } from './upstream-metrics.ts';
+import { WarmMetrics } from './warm-metrics.ts';
 
 /** Everything that is measured; one method for each thing that happens. */
 export class Metrics {
@@ -26,6 +27,8 @@ export class Metrics {
   readonly hosted: HostedMetrics;
   /** What becomes of events. */
   readonly notifications: NotificationMetrics;
+  /** What is fetched ahead of need. */
+  readonly warm: WarmMetrics;
   readonly #register = new Registry();
   readonly #requests: RequestMetrics;
   readonly #upstream: UpstreamMetrics;
@@ -48,6 +51,7 @@ export class Metrics {
     this.store = new StoreMetrics(this.#register);
     this.hosted = new HostedMetrics(this.#register);
     this.notifications = new NotificationMetrics(this.#register);
+    this.warm = new WarmMetrics(this.#register);
     this.#requests = new RequestMetrics(this.#register);
     this.#upstream = new UpstreamMetrics(this.#register);
     this.#downloads = new Counter({

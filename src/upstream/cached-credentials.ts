@@ -1,6 +1,6 @@
 import { SingleFlight } from '../lib/single-flight.ts';
 import type { Credential, CredentialSource } from './credentials.ts';
-import { untilAborted } from './until-aborted.ts';
+import { untilAborted } from '../lib/until-aborted.ts';
 
 export interface CachedCredentialsOptions {
   /** Milliseconds for which an answer is used unasked; an hour unless told otherwise. */

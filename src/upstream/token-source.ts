@@ -8,7 +8,7 @@ import { follow } from './redirect.ts';
 import { parseTokenAnswer, type IssuedToken } from './token-answer.ts';
 import { tokenRequests, type TokenWish } from './token-request.ts';
 import { discard, readBody, type Answer, type Transport } from './transport.ts';
-import { untilAborted } from './until-aborted.ts';
+import { untilAborted } from '../lib/until-aborted.ts';
 
 export interface TokenSourceOptions {
   readonly upstream: string;

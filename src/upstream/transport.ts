@@ -6,7 +6,7 @@ import { wasKept } from './kept-connection.ts';
 import { isTimeout, networkError, noConnectionFree } from './network-error.ts';
 import type { PaceLimits } from './pace.ts';
 import type { RequestKind, UpstreamObserver } from './observer.ts';
-import { untilAborted } from './until-aborted.ts';
+import { untilAborted } from '../lib/until-aborted.ts';
 
 /** Milliseconds by which undici's timers, which tick twice a second, may be late, and some more. */
 const timerLag = 2_000;

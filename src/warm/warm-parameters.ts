@@ -4,7 +4,7 @@ export interface WarmImage {
   readonly reference: string;
   /** Overrides the platforms of all. */
   readonly platforms?: readonly string[];
-  /** Of a pattern: how many of the newest versions; 1 where absent. */
+  /** Of a pattern: how many of the newest versions; every tag that fits where absent. */
   readonly newest?: number;
 }
 
@@ -15,9 +15,11 @@ export interface WarmParameters {
   readonly platforms?: readonly string[];
   /** Signatures, SBOMs and attestations, too. */
   readonly referrers?: boolean;
-  /** Images, and blobs, at work at the same time. */
+  /** Images, and blobs, at work at the same time; 4 where absent. */
   readonly jobs?: number;
+  /** Manifests are read, and kept, and no blobs. */
   readonly dry_run?: boolean;
+  /** Images are pinned as soon as they are found. */
   readonly pin?: boolean;
   /** Bytes a second over all of it. */
   readonly bandwidth?: number;
