@@ -32,6 +32,7 @@ import { gcAction } from './service/gc.ts';
 import { evictionPolicy } from './service/store.ts';
 import { stopSignal } from './service/stop-signal.ts';
 import { upstreamNames } from './service/upstream-names.ts';
+import { Warming } from './service/warming.ts';
 import { readVersion } from './cli/version.ts';
 import type { Config } from './config/config.ts';
 import { createApp, type AppOptions } from './http/app.ts';
@@ -121,6 +122,14 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
   const content = eitherContent(proxied.content, hosted.content);
   const held = await LiveHold.open({ config, layout, metrics, logger });
   const verdicts = held.api(imageSource(table, content.manifests, store));
+  const warming = new Warming({
+    config,
+    proxied,
+    hosted: hosted.content,
+    metrics: metrics.warm,
+    logger,
+    signal: stop.signal,
+  });
   const missing = await Missing.open({ layout, catalog, metrics, logger });
   const registry: AppOptions = {
     table,
@@ -166,6 +175,7 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
       does: {
         ...maintenance.does,
         ...missing.api.does,
+        ...warming.does,
         ...verdicts.does,
         gc: gcAction({ store, spoolTtl: storage.spool_ttl, upkeep: hosted.upkeep, signal }),
       },
@@ -211,7 +221,7 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
     signal: hasFailed ? undefined : reason,
     grace_ms: grace,
   });
-  await servers.registry.drain(grace);
+  await Promise.all([servers.registry.drain(grace), warming.stop()]);
   shutdown.abort();
   stopHousekeeping();
   await proxied.stopDownloads();

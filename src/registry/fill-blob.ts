@@ -10,8 +10,11 @@ import type { ProxiedRoute } from './resolve-route.ts';
 export interface FillOptions {
   /** Holds back a download that is started here, until a client joins it. */
   readonly pace: DownloadPace;
-  /** Told of the download that is waited for, started here or not. */
-  readonly follows: (download: Download) => void;
+  /**
+   * Told of the download that is waited for; of a small one when all of it has come.
+   * @param isOurs whether it was started here
+   */
+  readonly follows: (download: Download, isOurs: boolean) => void;
 }
 
 /**
@@ -44,7 +47,7 @@ export class BlobFiller {
         reader.close();
         return undefined;
       }
-      options.follows(download);
+      options.follows(download, outcome.kind === 'miss');
       try {
         await untilKept(download, reader, signal);
         return download;

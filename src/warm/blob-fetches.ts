@@ -135,14 +135,16 @@ export class BlobFetches {
     const mine: Download[] = [];
     const options = {
       pace: this.#pace,
-      follows: (download: Download) => {
-        if (this.#followed.has(download) || this.#counted.has(download)) return;
-        this.#followed.set(download, download.received);
+      follows: (download: Download, isOurs: boolean) => {
+        if (this.#counted.has(download)) return;
+        if (this.#followed.has(download) && !isOurs) return;
+        this.#followed.set(download, isOurs ? 0 : download.received);
         mine.push(download);
       },
     };
     let isStored = false;
     let bytes = 0;
+    let isCounted = true;
     try {
       await patience.ask(route.remote.upstream, () =>
         filler.fill(route, blob.digest, options, signal),
@@ -154,17 +156,21 @@ export class BlobFetches {
       const isElsewhere = Array.isArray(blob['urls']) && blob['urls'].length > 0;
       if (!isElsewhere || !isRegistryError(error, 'BLOB_UNKNOWN')) throw error;
     } finally {
+      // Another repository of the run may have waited for the same.
+      isCounted = !mine.some((download) => this.#followed.has(download));
       bytes = mine.reduce((sum, download) => sum + this.#count(download), 0);
       this.#settle(blob, bytes);
     }
-    const blobs = isStored && mine.length > 0 ? 1 : 0;
+    const blobs = isStored && !isCounted ? 1 : 0;
     this.#fetched = { ...this.#fetched, blobs: this.#fetched.blobs + blobs };
     return { blobs, bytes };
   }
 
   /** Takes a download off the list; gives the bytes that came of it. */
   #count(download: Download): number {
-    const bytes = download.received - (this.#followed.get(download) ?? 0);
+    const before = this.#followed.get(download);
+    if (before === undefined) return 0;
+    const bytes = download.received - before;
     this.#followed.delete(download);
     this.#counted.add(download);
     this.#fetched = { ...this.#fetched, bytes: this.#fetched.bytes + bytes };
