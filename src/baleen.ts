@@ -10,6 +10,7 @@ import { Hosted } from './service/hosted.ts';
 import { createChangeObserver, tellingOfNews, tellingOfPulls } from './service/content-events.ts';
 import { imageSource, LiveHold } from './service/image-hold.ts';
 import { LiveNotifications } from './service/notifications.ts';
+import { Imports } from './service/imports.ts';
 import { Logging } from './service/logging.ts';
 import { Missing } from './service/missing.ts';
 import { Maintenance } from './service/maintenance.ts';
@@ -111,6 +112,14 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
     signal,
   });
 
+  const imports = new Imports({
+    config: () => reloader.current,
+    proxied,
+    hosted: hosted.adoption,
+    events: notifications.events,
+    metrics: metrics.imports,
+    logger,
+  });
   const access = await Access.open({
     config,
     table,
@@ -177,6 +186,7 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
         ...missing.api.does,
         ...warming.does,
         ...verdicts.does,
+        ...imports.does,
         gc: gcAction({ store, spoolTtl: storage.spool_ttl, upkeep: hosted.upkeep, signal }),
       },
     },
@@ -226,6 +236,7 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
   stopHousekeeping();
   await proxied.stopDownloads();
   await maintained;
+  await imports.settled();
   await watched;
   await access?.close();
   await hosted.close();

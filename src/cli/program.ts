@@ -11,6 +11,7 @@ import { helpEpilogue } from './help.ts';
 import { addGlobalOptions } from './options.ts';
 import { addMissingCommand } from './missing-command.ts';
 import { addInventoryCommand } from './inventory-command.ts';
+import { addImportCommand } from './import-command.ts';
 import { addPinCommands } from './pin-commands.ts';
 import { addPurgeCommand } from './purge-command.ts';
 import { addServeCommand } from './serve-command.ts';
@@ -41,6 +42,7 @@ export function createProgram(context: CommandContext): Command {
   addMissingCommand(program, context);
   addExportCommand(program, context);
   addInventoryCommand(program, context);
+  addImportCommand(program, context);
   addUserCommands(program, context);
   addVerdictCommands(program, context);
   const catalog = program.command('catalog').description('look after what is known of tags');

@@ -26,6 +26,7 @@ export interface Config {
   /** Who may do what; where there are accounts and it is undefined, each may do everything. */
   readonly access?: readonly AccessRuleConfig[] | undefined;
   readonly notifications: NotificationsConfig;
+  readonly bundles: BundlesConfig;
   readonly hold: HoldConfig;
   /** No upstream is ever called. Already folded into every upstream's own `offline`. */
   readonly offline: boolean;
@@ -248,6 +249,14 @@ export type FloorConfig = { readonly share: number } | { readonly count: number 
 export interface TagTtl {
   readonly default: number;
   readonly patterns: readonly { readonly glob: string; readonly ttl: number }[];
+}
+
+/** Which files of images are taken in. */
+export interface BundlesConfig {
+  /** Paths of PEM files with Ed25519 public keys. */
+  readonly trusted_keys: readonly string[];
+  /** Whether one of them has to have signed. */
+  readonly require_signature: boolean;
 }
 
 export const logLevels = ['error', 'warn', 'info', 'debug'] as const;

@@ -25,6 +25,7 @@ export function crossFieldFaults(raw: Mapping): Fault[] {
     ...limitFaults(asMapping(asMapping(raw['server'])['limits'])),
     ...watermarkFaults(asMapping(raw['storage'])),
     ...redisFaults(asMapping(asMapping(raw['catalog'])['redis'])),
+    ...bundleFaults(asMapping(raw['bundles'])),
     ...defaultFaults(raw['default_upstream'], Object.keys(upstreams)),
     ...claimFaults(upstreams),
     ...authFaults(raw),
@@ -78,6 +79,13 @@ function redisFaults(redis: Mapping): Fault[] {
   if (given.length < 2) return [];
   const message = `the password is given twice, by ${given.join(' and ')}`;
   return [{ path: ['catalog', 'redis', 'password'], message }];
+}
+
+function bundleFaults(bundles: Mapping): Fault[] {
+  const isRequired = String(bundles['require_signature']) === 'true';
+  if (!isRequired || texts(bundles['trusted_keys']).length > 0) return [];
+  const message = 'needs trusted_keys: without them no bundle could ever be imported';
+  return [{ path: ['bundles', 'require_signature'], message }];
 }
 
 function defaultFaults(name: unknown, names: readonly string[]): Fault[] {

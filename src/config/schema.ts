@@ -88,6 +88,11 @@ const storage = z.strictObject({
   quarantine_size: bytes({ min: 0 }).prefault('1GiB'),
 });
 
+const bundles = z.strictObject({
+  trusted_keys: z.array(file()).prefault([]),
+  require_signature: flag().prefault(false),
+});
+
 const redis = z.strictObject({
   url: url(['redis', 'rediss'], { credentials: true }),
   password: secret().optional(),
@@ -121,6 +126,7 @@ export const configSchema = z.strictObject({
   auth: authSchema.optional(),
   access: accessSchema.optional(),
   notifications: notificationsSchema.prefault({}),
+  bundles: bundles.prefault({}),
   hold: holdSchema.prefault({}),
   offline: flag().prefault(false),
   log: log.prefault({}),

@@ -1,6 +1,6 @@
 import type { Catalog } from '../catalog/catalog.ts';
 import { inBatches } from '../lib/batches.ts';
-import type { Descriptor } from '../oci/descriptor.ts';
+import { isDistributable, type Descriptor } from '../oci/descriptor.ts';
 import { digestOf, splitDigest, type Digest } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
 import { parsePushedManifest, type PushedManifest } from '../oci/pushed-manifest.ts';
@@ -94,11 +94,7 @@ export class ManifestPush {
   async #assertComplete(route: HostedRoute, { manifests, blobs }: PushedManifest): Promise<void> {
     const missing = [
       ...(await this.#missing(route, 'manifests', manifests)),
-      ...(await this.#missing(
-        route,
-        'blobs',
-        blobs.filter((blob) => !isForeign(blob)),
-      )),
+      ...(await this.#missing(route, 'blobs', blobs.filter(isDistributable))),
     ];
     if (missing.length === 0) return;
     const named = missing.slice(0, 5).join(', ');
@@ -137,13 +133,8 @@ export function immutable(tag: Tag, detail: string): RegistryError {
   );
 }
 
-/** A layer that its publisher lets nobody else distribute: clients fetch it where its `urls` say. */
-function isForeign({ mediaType, urls }: Descriptor): boolean {
-  const isRestricted = /\.foreign\.|\.nondistributable\./.test(mediaType);
-  return isRestricted && Array.isArray(urls) && urls.length > 0;
-}
-
-function referrerOf(
+/** What a manifest with a subject is listed as; undefined without one. */
+export function referrerOf(
   { subject, artifactType, annotations }: PushedManifest,
   { digest, mediaType, bytes }: StoredManifest,
 ): Referrer | undefined {

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { copyFile, link, open, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Catalog, Member } from '../catalog/catalog.ts';
 import { isMissing } from '../lib/atomic-file.ts';
+import { linkOrCopy } from '../lib/link-or-copy.ts';
 import { Pace } from '../lib/pace.ts';
 import type { Digest } from '../oci/digest.ts';
 import { isRegistryError } from '../oci/errors.ts';
@@ -130,25 +131,8 @@ async function wholeMember(
 }
 
 /** Whether the bytes of a file are those of the digest. */
-async function isRight(path: string, digest: Digest): Promise<boolean> {
+export async function isRight(path: string, digest: Digest): Promise<boolean> {
   const { signal } = new AbortController();
   const options = { pace: new Pace(Infinity), onBytes: () => undefined, signal };
   return (await verifyBlob(path, digest, options)).kind === 'good';
-}
-
-/** Both file names are good from then on, also where the one for what is cached goes. */
-async function linkOrCopy(from: string, to: string): Promise<void> {
-  try {
-    await link(from, to);
-  } catch (error) {
-    if (isMissing(error)) throw error;
-    // No hard links here, or too many of them.
-    await copyFile(from, to);
-    const file = await open(to, 'r+');
-    try {
-      await file.datasync();
-    } finally {
-      await file.close();
-    }
-  }
 }

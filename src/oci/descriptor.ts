@@ -24,3 +24,12 @@ export function isDescriptor(value: unknown): value is Descriptor {
     size >= 0
   );
 }
+
+/**
+ * Whether it may be kept and passed on: there are layers that their publisher lets nobody else
+ * distribute, and that clients fetch where their `urls` say.
+ */
+export function isDistributable({ mediaType, urls }: Descriptor): boolean {
+  const isRestricted = /\.foreign\.|\.nondistributable\./.test(mediaType);
+  return !(isRestricted && Array.isArray(urls) && urls.length > 0);
+}

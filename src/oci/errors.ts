@@ -26,6 +26,12 @@ const table = {
   REQUEST_INVALID: [400, 'bad request'],
   /** Of what is pushed; the specification has the status, "Pushing Manifests", and no code for it. */
   SIZE_LIMIT: [413, 'larger than this registry takes'],
+  /** Of a file full of images that is imported: it is not what it should be, … */
+  BUNDLE_INVALID: [400, 'the bundle is not right'],
+  /** … lacks what is not stored here either, … */
+  BUNDLE_INCOMPLETE: [409, 'the bundle needs what is neither in it nor stored here'],
+  /** … or nobody who is trusted here vouches for it. */
+  BUNDLE_UNTRUSTED: [403, 'the bundle is not signed with a trusted key'],
   UNAVAILABLE: [503, 'service unavailable'],
   UNKNOWN: [500, 'unknown error'],
   /**

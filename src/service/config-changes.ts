@@ -23,6 +23,7 @@ const live = [
   'hosted.gc',
   'offline',
   'notifications',
+  'bundles',
   'hold',
   'log.level',
   'log.access',

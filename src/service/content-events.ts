@@ -201,7 +201,7 @@ export function tagOf(reference: string | undefined): string | undefined {
 }
 
 /** What a manifest points to. It was read before, so it can be; but an event must fail nobody. */
-function referencesOf(bytes: Buffer, mediaType: string | undefined): readonly Descriptor[] {
+export function referencesOf(bytes: Buffer, mediaType: string | undefined): readonly Descriptor[] {
   try {
     const { manifests, blobs } = parseManifest(bytes, mediaType);
     return [...manifests, ...blobs];

@@ -4,6 +4,7 @@ import { createCatalog } from '../catalog/create-catalog.ts';
 import type { Config } from '../config/config.ts';
 import { HostedLocks } from '../hosted/hosted-locks.ts';
 import { HostedRules } from '../hosted/hosted-rules.ts';
+import { ImageAdoption } from '../hosted/image-adoption.ts';
 import { BufferPool } from '../lib/buffer-pool.ts';
 import { BlobHealth } from '../registry/blob-health.ts';
 import { ManifestCache } from '../registry/manifest-cache.ts';
@@ -19,7 +20,10 @@ export function signFile(layout: Layout): string {
 }
 
 /** What was pushed, for a command that works on it while no Baleen runs. */
-export interface HostedWorkbench extends HostedParts, AsyncDisposable {}
+export interface HostedWorkbench extends HostedParts, AsyncDisposable {
+  /** Takes in what was verified elsewhere; nobody is asked first. */
+  readonly adoption: ImageAdoption;
+}
 
 /**
  * Opens what was pushed, and changes nothing yet.
@@ -40,13 +44,14 @@ export async function openHostedWorkbench(
     verify: () => Promise.resolve({ kind: 'gone' }),
   });
   const cache = new ManifestCache(store, health, config.storage.manifest_cache);
+  const rules = new HostedRules(config.hosted);
   const { shelf } = createHostedManifests({
     layout,
     catalog,
     store,
     cache,
     locks,
-    rules: new HostedRules(config.hosted),
+    rules,
     observer: { ...observer, lost: () => undefined },
   });
   const parts: HostedParts = {
@@ -57,7 +62,8 @@ export async function openHostedWorkbench(
     removal: shelf,
     remove: (digest) => store.delete(digest),
   };
-  return { ...guarded(parts, mayChange), [Symbol.asyncDispose]: () => catalog.close() };
+  const adoption = new ImageAdoption({ layout, store, catalog, locks, rules, shelf });
+  return { ...guarded(parts, mayChange), adoption, [Symbol.asyncDispose]: () => catalog.close() };
 }
 
 /** The same, but for each change somebody is asked first. */

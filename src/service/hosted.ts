@@ -7,6 +7,7 @@ import { BlobDeletion } from '../hosted/blob-deletion.ts';
 import { HostedBlobs } from '../hosted/hosted-blobs.ts';
 import { HostedLocks } from '../hosted/hosted-locks.ts';
 import { HostedRules } from '../hosted/hosted-rules.ts';
+import { ImageAdoption } from '../hosted/image-adoption.ts';
 import { Mount, type Shelf } from '../hosted/mount.ts';
 import { UploadSessions } from '../hosted/upload-sessions.ts';
 import { Uploads } from '../hosted/uploads.ts';
@@ -64,6 +65,8 @@ export interface HostedOptions {
 export class Hosted implements Reloadable {
   readonly content: Content<HostedRoute>;
   readonly changes: Changes;
+  /** Takes in what was verified elsewhere. */
+  readonly adoption: ImageAdoption;
   /** Uploads that are open. */
   readonly sessions: UploadSessions;
   readonly upkeep: HostedUpkeep;
@@ -143,6 +146,14 @@ export class Hosted implements Reloadable {
       ...manifests.content,
       blobs: new HostedBlobs({ catalog, store, health, leases }),
     };
+    this.adoption = new ImageAdoption({
+      layout,
+      store,
+      catalog,
+      locks: this.#locks,
+      rules: this.#rules,
+      shelf: manifests.shelf,
+    });
     const { namers } = manifests;
     this.changes = {
       ...changes,

@@ -6,6 +6,7 @@ import { LoginMetrics } from './login-metrics.ts';
 import { RequestMetrics, type AnsweredRequest } from './request-metrics.ts';
 import { HostedGcMetrics } from './hosted-gc-metrics.ts';
 import { RepairMetrics } from './repair-metrics.ts';
+import { ImportMetrics } from './import-metrics.ts';
 import { ServiceMetrics } from './service-metrics.ts';
 import { StoreMetrics } from './store-metrics.ts';
 import type { UpstreamStatus } from '../upstream/upstream-status.ts';
@@ -17,6 +18,8 @@ import { WarmMetrics } from './warm-metrics.ts';
 export class Metrics {
   /** What happens to the service as a whole. */
   readonly service: ServiceMetrics;
+  /** Of images that are imported. */
+  readonly imports: ImportMetrics;
   /** What is verified, and found wrong. */
   readonly repair: RepairMetrics;
   /** What is removed of what was pushed. */
@@ -46,6 +49,7 @@ export class Metrics {
     const registers = [this.#register];
     collectDefaultMetrics({ register: this.#register });
     this.service = new ServiceMetrics(this.#register);
+    this.imports = new ImportMetrics(this.#register);
     this.repair = new RepairMetrics(this.#register);
     this.hostedGc = new HostedGcMetrics(this.#register);
     this.store = new StoreMetrics(this.#register);

@@ -1,0 +1,205 @@
+import type { Descriptor } from '../oci/descriptor.ts';
+import { digestOf, splitDigest, type Digest } from '../oci/digest.ts';
+import { RegistryError } from '../oci/errors.ts';
+import { parseImageReference } from '../oci/image-reference.ts';
+import { maxManifestSize } from '../oci/manifest.ts';
+import type { Tag } from '../oci/reference.ts';
+import type { ImagePlace } from '../registry/image-place.ts';
+import type { StoredManifest } from '../registry/manifest-cache.ts';
+import { BundleGraph, nodeOf, type BundledNode, type NamedContent } from './bundle-graph.ts';
+import type { BundledManifest, BundleIndex } from './bundle-index.ts';
+import type { Staging } from './staging.ts';
+
+/** A tag, and what it names from now on. */
+export interface AdoptedTag extends BundledManifest {
+  readonly tag: Tag;
+}
+
+/** What a bundle brings to one repository. */
+export interface RepositoryContent extends ImagePlace {
+  /** Children before what names them. */
+  readonly manifests: readonly BundledManifest[];
+  /** What indexes name besides: children for platforms that did not come along. */
+  readonly absent: readonly NamedContent[];
+  readonly blobs: readonly NamedContent[];
+  readonly referrers: readonly { readonly subject: Digest; readonly descriptor: Descriptor }[];
+  readonly tags: readonly AdoptedTag[];
+  /** The whole of a manifest, its digest verified. */
+  readonly read: (manifest: BundledManifest) => Promise<StoredManifest>;
+}
+
+/** Where a file lies whose bytes are those of a blob. */
+export interface BlobSource {
+  readonly path: string;
+  /** Whether it may be taken from there: what stays behind is not needed. */
+  readonly mayMove: boolean;
+  /** Whether it was hashed a moment ago. */
+  readonly isVerified: boolean;
+}
+
+/** A store with its record, as far as content comes into it that was verified elsewhere. */
+export interface AdoptingPart {
+  /** Where a blob lies, if it does. */
+  path(digest: Digest): string;
+  /** Whether a blob is stored with so many bytes; from then on it counts as used. */
+  holds(digest: Digest, size: number): Promise<boolean>;
+  /** @throws RegistryError DENIED where something may not be changed, before anything is */
+  assertAllowed(content: RepositoryContent): Promise<void>;
+  /** Stores a blob of a repository. @param source undefined where it is stored already */
+  addBlob(
+    content: RepositoryContent,
+    blob: NamedContent,
+    source: BlobSource | undefined,
+  ): Promise<void>;
+  /** Puts on record what belongs to the repository: nothing more is needed to pull it by its digest. */
+  addManifests(content: RepositoryContent): Promise<void>;
+  /** The last step: from then on clients find it by its tags. */
+  addTags(content: RepositoryContent): Promise<void>;
+}
+
+/** Where content can go. */
+export type AdoptingParts = Readonly<Record<ImagePlace['part'], AdoptingPart>>;
+
+export interface AdoptionOptions {
+  readonly index: BundleIndex;
+  readonly staging: Staging;
+  readonly parts: AdoptingParts;
+  /** @throws RegistryError NAME_INVALID, NAME_UNKNOWN */
+  readonly placeOf: (repository: string) => ImagePlace;
+  /** Told of bytes of blobs that have found their place. */
+  readonly onBytes: (bytes: number) => void;
+}
+
+/**
+ * Takes what was staged into the stores and the record. Nothing is visible before all blobs are in their
+ * place; then manifests, then tags. Whoever dies on the way leaves nothing half-visible: who comes again
+ * goes on.
+ */
+export class Adoption {
+  readonly contents: readonly RepositoryContent[];
+  readonly #options: AdoptionOptions;
+
+  private constructor(options: AdoptionOptions, graph: BundleGraph) {
+    this.#options = options;
+    this.contents = contentsOf(options, graph);
+  }
+
+  /**
+   * Looks at what is staged, and changes nothing yet.
+   * @throws RegistryError BUNDLE_INVALID, NAME_INVALID, NAME_UNKNOWN, DENIED, UNAVAILABLE
+   */
+  static async prepare(options: AdoptionOptions): Promise<Adoption> {
+    const { index, staging } = options;
+    const nodes = new Map<Digest, BundledNode>();
+    for (const manifest of index.manifests) {
+      const { bytes, mediaType } = await readStaged(staging, manifest);
+      nodes.set(manifest.digest, nodeOf(bytes, mediaType));
+    }
+    const adoption = new Adoption(options, new BundleGraph(index, nodes));
+    for (const content of adoption.contents) {
+      const part = options.parts[content.part];
+      await part.assertAllowed(content);
+      for (const blob of content.blobs) await adoption.#sourceOf(content, blob);
+    }
+    return adoption;
+  }
+
+  /** Bytes of all blobs, each as often as it belongs to a repository. */
+  get bytes(): number {
+    return this.contents.flatMap(({ blobs }) => blobs).reduce((sum, { size }) => sum + size, 0);
+  }
+
+  /** @throws RegistryError UNAVAILABLE where something went away meanwhile, or the disk refuses */
+  async run(): Promise<void> {
+    const { parts, onBytes } = this.#options;
+    // What was pushed takes a second name of a file, and leaves it to the cache to move it.
+    const last = this.contents.toSorted((a, b) => (a.part > b.part ? -1 : 1));
+    for (const content of last) {
+      for (const blob of content.blobs) {
+        const source = await this.#sourceOf(content, blob);
+        await parts[content.part].addBlob(content, blob, source);
+        onBytes(blob.size);
+      }
+    }
+    for (const content of this.contents) await parts[content.part].addManifests(content);
+    for (const content of this.contents) await parts[content.part].addTags(content);
+  }
+
+  /** Undefined where it is in its place already. */
+  async #sourceOf(
+    { part }: RepositoryContent,
+    { digest, size }: NamedContent,
+  ): Promise<BlobSource | undefined> {
+    const { staging, parts } = this.#options;
+    if (await parts[part].holds(digest, size)) return undefined;
+    if (await staging.has(digest, size)) {
+      return { path: staging.path(digest), mayMove: part === 'cached', isVerified: true };
+    }
+    const other = parts[part === 'cached' ? 'hosted' : 'cached'];
+    if (await other.holds(digest, size)) {
+      return { path: other.path(digest), mayMove: false, isVerified: false };
+    }
+    throw new RegistryError(
+      'UNAVAILABLE',
+      `${digest} was here a moment ago and is gone: it was removed, or made room for others; import again`,
+    );
+  }
+}
+
+/** A manifest as it was staged. @throws RegistryError UNAVAILABLE */
+async function readStaged(staging: Staging, manifest: BundledManifest): Promise<StoredManifest> {
+  const { digest, mediaType } = manifest;
+  const bytes = await staging.read(digest, maxManifestSize);
+  if (bytes === undefined || digestOf(bytes, splitDigest(digest).algorithm) !== digest) {
+    throw new RegistryError('UNAVAILABLE', `what was staged is not whole: ${digest}; import again`);
+  }
+  return { digest, mediaType, bytes };
+}
+
+function contentsOf(
+  { index, staging, placeOf }: AdoptionOptions,
+  graph: BundleGraph,
+): RepositoryContent[] {
+  const found = new Map<string, Gathered>();
+  const gather = (repository: string, root: Digest): Gathered => {
+    const place = placeOf(repository);
+    const content = found.get(place.key) ?? new Gathered(place);
+    found.set(place.key, content);
+    const { manifests, blobs } = graph.closureOf(root);
+    for (const each of manifests) content.manifests.set(each.digest, each);
+    for (const each of blobs) content.blobs.set(each.digest, each);
+    return content;
+  };
+  for (const { name: full, digest, mediaType, size } of index.images) {
+    const { name, tag } = parseImageReference(full);
+    const content = gather(name, digest);
+    if (tag !== undefined) content.tags.push({ tag, digest, mediaType, size });
+  }
+  for (const { repository, subject, ...descriptor } of index.referrers) {
+    gather(repository, descriptor.digest).referrers.push({ subject, descriptor });
+  }
+  return [...found.values()].map(({ place, manifests, blobs, referrers, tags }) => ({
+    ...place,
+    manifests: [...manifests.values()],
+    absent: [...manifests.keys()]
+      .flatMap((digest) => graph.node(digest).manifests)
+      .filter(({ digest }) => !manifests.has(digest)),
+    blobs: [...blobs.values()],
+    referrers,
+    tags,
+    read: (manifest) => readStaged(staging, manifest),
+  }));
+}
+
+/** What belongs to one repository, as far as it was found. */
+class Gathered {
+  readonly place: ImagePlace;
+  readonly manifests = new Map<Digest, BundledManifest>();
+  readonly blobs = new Map<Digest, NamedContent>();
+  readonly referrers: { subject: Digest; descriptor: Descriptor }[] = [];
+  readonly tags: AdoptedTag[] = [];
+
+  constructor(place: ImagePlace) {
+    this.place = place;
+  }
+}

@@ -1,0 +1,134 @@
+import { isDistributable, type Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import { parseManifest } from '../oci/manifest.ts';
+import { invalidBundle } from './faults.ts';
+import type { BundledBlob, BundledContent, BundledManifest, BundleIndex } from './bundle-index.ts';
+
+/** What a manifest of a bundle names: as little of it as will do, since there may be many. */
+export interface BundledNode {
+  readonly manifests: readonly NamedContent[];
+  readonly blobs: readonly NamedContent[];
+}
+
+/** Content as a manifest names it. */
+export interface NamedContent extends BundledContent {
+  readonly mediaType: string;
+  /** Clients find it elsewhere: it need not be there. */
+  readonly isOptional: boolean;
+}
+
+/**
+ * What a manifest of a bundle names.
+ * @throws RegistryError MANIFEST_INVALID
+ */
+export function nodeOf(bytes: Buffer, mediaType: string): BundledNode {
+  const { manifests, blobs } = parseManifest(bytes, mediaType);
+  return { manifests: manifests.map(named), blobs: blobs.map(named) };
+}
+
+function named(descriptor: Descriptor): NamedContent {
+  const { digest, size, mediaType } = descriptor;
+  return { digest, size, mediaType, isOptional: !isDistributable(descriptor) };
+}
+
+/** All that an image or a referrer consists of, as far as the bundle is about it. */
+export interface BundledClosure {
+  /** The children of an index before it. */
+  readonly manifests: readonly BundledManifest[];
+  readonly blobs: readonly NamedContent[];
+}
+
+/** The manifests of a bundle, and how they hang together with its digest index. */
+export class BundleGraph {
+  readonly #nodes: ReadonlyMap<Digest, BundledNode>;
+  readonly #manifests: ReadonlyMap<Digest, BundledManifest>;
+  readonly #blobs: ReadonlyMap<Digest, BundledBlob>;
+  readonly #index: BundleIndex;
+
+  /**
+   * @param nodes all manifests of the index
+   * @throws RegistryError BUNDLE_INVALID where manifests and index say different things, or the index
+   *   lists what nothing names
+   */
+  constructor(index: BundleIndex, nodes: ReadonlyMap<Digest, BundledNode>) {
+    this.#index = index;
+    this.#nodes = nodes;
+    this.#manifests = new Map(index.manifests.map((each) => [each.digest, each]));
+    this.#blobs = new Map(index.blobs.map((each) => [each.digest, each]));
+    this.#check();
+  }
+
+  /** All that a manifest leads to, itself included; children that are for other platforms are not there. */
+  closureOf(root: Digest): BundledClosure {
+    const found = new Set([root]);
+    const blobs = new Map<Digest, NamedContent>();
+    // A set goes on to what is added while it is walked.
+    for (const digest of found) {
+      const node = this.#nodes.get(digest);
+      for (const child of node?.manifests ?? []) {
+        if (this.#manifests.has(child.digest)) found.add(child.digest);
+      }
+      for (const blob of node?.blobs ?? []) {
+        if (this.#blobs.has(blob.digest)) blobs.set(blob.digest, blob);
+      }
+    }
+    const manifests = [...found].map((digest) => this.#manifests.get(digest));
+    return {
+      manifests: manifests.filter((each) => each !== undefined).toReversed(),
+      blobs: [...blobs.values()],
+    };
+  }
+
+  /** What a manifest names itself. */
+  node(digest: Digest): BundledNode {
+    return this.#nodes.get(digest) ?? { manifests: [], blobs: [] };
+  }
+
+  /** The names of the images that need a blob; those of what their referrers refer to, where it is theirs. */
+  neededBy(blob: Digest): string[] {
+    const needs = (root: Digest): boolean =>
+      this.closureOf(root).blobs.some(({ digest }) => digest === blob);
+    const { images, referrers } = this.#index;
+    return [
+      ...images.filter(({ digest }) => needs(digest)).map(({ name }) => name),
+      ...referrers
+        .filter(({ digest }) => needs(digest))
+        .map(({ repository, subject }) => `a referrer of ${repository}@${subject}`),
+    ];
+  }
+
+  #check(): void {
+    const roots = [...this.#index.images, ...this.#index.referrers];
+    const reached = new Set(roots.map(({ digest }) => digest));
+    for (const digest of reached) {
+      const { manifests, blobs } = this.node(digest);
+      for (const child of manifests) {
+        const listed = this.#manifests.get(child.digest);
+        if (listed === undefined) continue;
+        assertSame(digest, child, listed);
+        if (listed.mediaType !== child.mediaType) {
+          throw invalidBundle(`${digest} and baleen.json say different types of ${child.digest}`);
+        }
+        reached.add(child.digest);
+      }
+      for (const blob of blobs) {
+        const listed = this.#blobs.get(blob.digest);
+        if (listed !== undefined) assertSame(digest, blob, listed);
+        else if (!blob.isOptional && !this.#manifests.has(blob.digest)) {
+          throw invalidBundle(`${digest} needs ${blob.digest}, of which baleen.json says nothing`);
+        }
+        reached.add(blob.digest);
+      }
+    }
+    const all = [...this.#manifests.keys(), ...this.#blobs.keys()];
+    const useless = all.find((digest) => !reached.has(digest));
+    if (useless !== undefined) {
+      throw invalidBundle(`baleen.json lists ${useless}, which no image of it needs`);
+    }
+  }
+}
+
+function assertSame(by: Digest, { digest, size }: NamedContent, listed: BundledContent): void {
+  if (listed.size === size) return;
+  throw invalidBundle(`${by} and baleen.json say different sizes of ${digest}`);
+}

@@ -1,0 +1,96 @@
+import { statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { BundleGraph } from '../bundle/bundle-graph.ts';
+import type { BundleIndex } from '../bundle/bundle-index.ts';
+import type { AssertRoom } from '../bundle/stage-bundle.ts';
+import type { Catalog } from '../catalog/catalog.ts';
+import { PinRecord } from '../catalog/pin-record.ts';
+import type { Config } from '../config/config.ts';
+import { describeByteSize } from '../lib/byte-size.ts';
+import { isMissing } from '../lib/atomic-file.ts';
+import type { Digest } from '../oci/digest.ts';
+import { RegistryError } from '../oci/errors.ts';
+import { parseImageReference } from '../oci/image-reference.ts';
+import { placeOf } from '../registry/image-place.ts';
+import { pinnedDigests } from '../registry/pinned.ts';
+import { placeNames } from './place-names.ts';
+
+/** What looks at the room that is needed has to read. */
+export interface RoomSource {
+  readonly catalog: Catalog;
+  readonly read: (digest: Digest, limit: number) => Promise<Buffer | undefined>;
+  /** Bytes of a blob that is cached. */
+  readonly sizeOf: (digest: Digest) => Promise<number | undefined>;
+}
+
+/** Bytes that are left to others on the disk. */
+const reserve = 64 * 1024 * 1024;
+
+/**
+ * Sees to it that there is room for what is imported before it is read, on the disk and within
+ * `storage.max_size`, where what is pinned stays.
+ * @param source undefined where nothing is stored yet
+ */
+export function createAssertRoom(config: Config, source: RoomSource | undefined): AssertRoom {
+  return async (index, graph, bytes) => {
+    await assertDiskRoom(config, bytes);
+    const { max_size, directory } = config.storage;
+    if (max_size === undefined) return;
+    const wanted = cachedBy(config, index, graph);
+    let needed = [...wanted.values()].reduce((sum, size) => sum + size, 0);
+    if (source !== undefined) {
+      const pins = new PinRecord(`${directory}/v1`);
+      for (const digest of await pinnedDigests(pins, source.catalog, source)) {
+        if (!wanted.has(digest)) needed += (await source.sizeOf(digest)) ?? 0;
+      }
+    }
+    if (needed <= max_size) return;
+    throw noRoom(
+      `with what is pinned it needs ${describeByteSize(needed)}, and storage.max_size is ${describeByteSize(max_size)}`,
+    );
+  };
+}
+
+/** @throws RegistryError UNAVAILABLE where the disk has no room for so many more bytes */
+export async function assertDiskRoom(
+  { storage }: Pick<Config, 'storage'>,
+  bytes: number,
+): Promise<void> {
+  const free = await freeBytes(storage.directory);
+  if (free === undefined || bytes === 0 || bytes + reserve <= free) return;
+  throw noRoom(
+    `${describeByteSize(bytes)} are to be written, and the disk has ${describeByteSize(free)} left`,
+  );
+}
+
+/** All that is to be cached, with its bytes: what was pushed does not count. */
+function cachedBy(config: Config, index: BundleIndex, graph: BundleGraph): Map<Digest, number> {
+  const names = placeNames(config);
+  const roots = [
+    ...index.images.map(({ name, digest }) => [parseImageReference(name).name, digest] as const),
+    ...index.referrers.map(({ repository, digest }) => [repository, digest] as const),
+  ];
+  const found = new Map<Digest, number>();
+  for (const [repository, root] of roots) {
+    if (placeOf(repository, names).part !== 'cached') continue;
+    const { manifests, blobs } = graph.closureOf(root);
+    for (const { digest, size } of [...manifests, ...blobs]) found.set(digest, size);
+  }
+  return found;
+}
+
+/** Undefined where nobody can tell. */
+async function freeBytes(directory: string): Promise<number | undefined> {
+  try {
+    const { bavail, bsize } = await statfs(directory);
+    return bavail * bsize;
+  } catch (error) {
+    // It is made when something is written.
+    const parent = dirname(directory);
+    return isMissing(error) && parent !== directory ? freeBytes(parent) : undefined;
+  }
+}
+
+function noRoom(message: string): RegistryError {
+  return new RegistryError('UNAVAILABLE', `there is no room for it: ${message}`);
+}
