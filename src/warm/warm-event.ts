@@ -36,6 +36,15 @@ export interface WarmProgress {
   readonly total: number;
   readonly images_done: number;
   readonly images: number;
+  /** The images that blobs are fetched for: of what had to come for each, the bytes that have. */
+  readonly at_work?: readonly ImageProgress[];
+}
+
+/** How far one image has come. What other images have, too, is counted with each. */
+export interface ImageProgress {
+  readonly image: string;
+  readonly bytes: number;
+  readonly total: number;
 }
 
 /** An image is done. */

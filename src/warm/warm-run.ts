@@ -2,16 +2,17 @@ import type { Pin } from '../catalog/pin-record.ts';
 import { Limit } from '../lib/limit.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
-import { RegistryError, toRegistryError } from '../oci/errors.ts';
+import { toRegistryError } from '../oci/errors.ts';
 import type { Platforms } from '../oci/platform.ts';
 import type { ProxiedRoute } from '../registry/resolve-route.ts';
-import { BlobFetches, type Amount } from './blob-fetches.ts';
+import { BlobFetches, type Found } from './blob-fetches.ts';
+import { FailedFetch } from './failed-fetch.ts';
 import { ImageFollower } from './image-follower.ts';
 import { Patience } from './patience.ts';
 import { RepositoryQuestions } from './repository-questions.ts';
 import { tooSmall } from './room.ts';
 import { expandTagPattern, parseTagPattern } from './tag-pattern.ts';
-import type { ImageDone, WarmEvent, WarmSummary } from './warm-event.ts';
+import type { ImageDone, WarmEvent, WarmProgress, WarmSummary } from './warm-event.ts';
 import { findRepository, findTarget, type WarmTarget } from './warm-target.ts';
 import type { WarmWish, WarmWishes } from './warm-wishes.ts';
 import type { WarmerOptions } from './warmer-options.ts';
@@ -19,9 +20,8 @@ import type { WarmerOptions } from './warmer-options.ts';
 /** An image whose manifests are in. */
 interface Followed {
   readonly digest: Digest;
-  readonly wanted: readonly Descriptor[];
-  /** Of what is wanted, what no image before it asked for. */
-  readonly news: Amount;
+  readonly found: Found;
+  /** Whether a manifest of it had to be fetched. */
   readonly hasFetched: boolean;
 }
 
@@ -37,6 +37,8 @@ export class WarmRun {
   readonly #blobs: BlobFetches;
   /** By name and platforms. */
   readonly #begun = new Set<string>();
+  /** Blobs that are missing, of the images that they are being fetched for. */
+  readonly #atWork = new Map<string, readonly Descriptor[]>();
   #told: WarmEvent[] = [];
   #count: number;
   #done = 0;
@@ -78,15 +80,25 @@ export class WarmRun {
   }
 
   /** How far it has come. */
-  get progress(): WarmEvent & { readonly kind: 'progress' } {
-    const { bytes, total } = this.#blobs.progress;
-    return { kind: 'progress', bytes, total, images_done: this.#done, images: this.#count };
+  get progress(): WarmProgress {
+    const { ledger } = this.#blobs;
+    return {
+      kind: 'progress',
+      ...ledger.progress,
+      images_done: this.#done,
+      images: this.#count,
+      at_work: [...this.#atWork].map(([image, blobs]) => ({
+        image,
+        bytes: blobs.reduce((sum, blob) => sum + ledger.cameOf(blob), 0),
+        total: blobs.reduce((sum, { size }) => sum + size, 0),
+      })),
+    };
   }
 
   get summary(): WarmSummary {
-    const { present } = this.#blobs;
+    const { present, missing, fetched: came } = this.#blobs.ledger;
     const isDry = this.#wishes.dryRun;
-    const fetched = isDry ? this.#blobs.missing : this.#blobs.fetched;
+    const fetched = isDry ? missing : came;
     return {
       kind: 'summary',
       images: this.#done,
@@ -153,7 +165,7 @@ export class WarmRun {
         const pin: Pin = { repository: route.key, reference: target.reference };
         await this.#options.pin(pin);
       }
-      this.#end({ image: name, ...(await this.#fill(route, followed)) });
+      this.#end({ image: name, ...(await this.#fill(name, route, followed)) });
     } catch (error) {
       this.#fail(name, followed?.digest, error);
     }
@@ -189,7 +201,7 @@ export class WarmRun {
       this.#notice(`${name}: the image has nothing for ${[...follower.lacking].join(', ')}`);
     }
     const blobs = [...follower.blobs.values()];
-    const { wanted, stored, news } = await this.#blobs.look(route, blobs);
+    const found = await this.#blobs.look(route, blobs);
     const { digest } = root;
     this.#told.push({
       kind: 'planned',
@@ -198,40 +210,48 @@ export class WarmRun {
       platforms: [...follower.platforms],
       blobs: blobs.length,
       bytes: blobs.reduce((sum, { size }) => sum + size, 0),
-      present_blobs: stored.blobs,
-      present_bytes: stored.bytes,
+      present_blobs: found.stored.blobs,
+      present_bytes: found.stored.bytes,
     });
     this.#tellOfRoom();
-    return { digest, wanted, news, hasFetched: follower.hasFetched };
+    return { digest, found, hasFetched: follower.hasFetched };
   }
 
   async #fill(
+    name: string,
     route: ProxiedRoute,
-    { digest, wanted, news, hasFetched }: Followed,
+    { digest, found, hasFetched }: Followed,
   ): Promise<Omit<ImageDone, 'kind' | 'image'>> {
+    const { missing, unconfirmed, news } = found;
     if (this.#wishes.dryRun) {
-      const result = wanted.length > 0 ? 'planned' : 'present';
+      const result = missing.length > 0 ? 'planned' : 'present';
       return { result, digest, fetched_bytes: news.bytes, fetched_blobs: news.blobs };
     }
+    const wanted = [...missing, ...unconfirmed];
+    if (missing.length > 0) this.#atWork.set(name, missing);
     const ended = await Promise.allSettled(wanted.map((blob) => this.#blobs.fetch(route, blob)));
+    this.#atWork.delete(name);
     const amounts = ended.map((each) => (each.status === 'fulfilled' ? each.value : undefined));
-    const bytes = amounts.reduce((sum, amount) => sum + (amount?.bytes ?? 0), 0);
-    const blobs = amounts.reduce((sum, amount) => sum + (amount?.blobs ?? 0), 0);
+    const fetched = {
+      digest,
+      fetched_bytes: amounts.reduce((sum, amount) => sum + (amount?.bytes ?? 0), 0),
+      fetched_blobs: amounts.reduce((sum, amount) => sum + (amount?.blobs ?? 0), 0),
+    };
     const nth = ended.findIndex(({ status }) => status === 'rejected');
     const failure = ended[nth];
-    const fetched = { digest, fetched_bytes: bytes, fetched_blobs: blobs };
     if (failure?.status !== 'rejected') {
       const isWarm = hasFetched || wanted.length > 0;
       return { result: isWarm ? 'warmed' : 'present', ...fetched };
     }
-    const error = toRegistryError(failure.reason);
     this.#signal.throwIfAborted();
+    const error = toRegistryError(failure.reason);
     const message = `blob ${wanted[nth]?.digest ?? ''}: ${error.message}`;
     throw new FailedFetch(error.code, message, { cause: error }, fetched);
   }
 
   #tellOfRoom(): void {
-    const message = tooSmall(this.#blobs.all.bytes, this.#options.maxSize);
+    const { present, missing } = this.#blobs.ledger;
+    const message = tooSmall(present.bytes + missing.bytes, this.#options.maxSize);
     if (message === undefined || this.#hasToldOfRoom) return;
     this.#hasToldOfRoom = true;
     this.#notice(message);
@@ -257,22 +277,5 @@ export class WarmRun {
   #end(done: Omit<ImageDone, 'kind'>): void {
     this.#done++;
     this.#told.push({ kind: 'image', ...done });
-  }
-}
-
-type Fetched = Pick<ImageDone, 'digest' | 'fetched_bytes' | 'fetched_blobs'>;
-
-/** A blob of an image could not be had; others may have come. */
-class FailedFetch extends RegistryError {
-  readonly fetched: Fetched;
-
-  constructor(
-    code: RegistryError['code'],
-    message: string,
-    options: { readonly cause: RegistryError },
-    fetched: Fetched,
-  ) {
-    super(code, message, options);
-    this.fetched = fetched;
   }
 }
