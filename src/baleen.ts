@@ -33,6 +33,7 @@ import { gcAction } from './service/gc.ts';
 import { evictionPolicy } from './service/store.ts';
 import { stopSignal } from './service/stop-signal.ts';
 import { upstreamNames } from './service/upstream-names.ts';
+import { WarmSchedules } from './service/warm-schedules.ts';
 import { Warming } from './service/warming.ts';
 import { readVersion } from './cli/version.ts';
 import type { Config } from './config/config.ts';
@@ -139,6 +140,15 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
     logger,
     signal: stop.signal,
   });
+  const schedules = new WarmSchedules({
+    config,
+    layout,
+    catalog,
+    store,
+    warm: (wishes, stopped) => warming.run(wishes, 'schedule', stopped),
+    metrics,
+    logger,
+  });
   const missing = await Missing.open({ layout, catalog, metrics, logger });
   const registry: AppOptions = {
     table,
@@ -150,7 +160,11 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
       observer: createChangeObserver(notifications.events, content.blobs),
     },
     listRepositories: (only) => listRepositories({ table, cached: catalog, hosted }, only),
-    observer: tellingOfPulls(createHttpObserver(metrics, logger, logging), notifications.events),
+    observer: tellingOfPulls(
+      createHttpObserver(metrics, logger, logging),
+      notifications.events,
+      schedules.use,
+    ),
   };
   const app = createApp({ ...registry, hold: held.hold });
   const operationsApp = createOperationsApp({
@@ -179,6 +193,7 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
         upstreams: () => Promise.resolve({ upstreams: upstreams.status() }),
         notifications: () => Promise.resolve(notifications.describe()),
         ...missing.api.tells,
+        ...schedules.tells,
         ...verdicts.tells,
       },
       does: {
@@ -203,7 +218,7 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
   const reloader = new Reloader({
     started: config,
     read: reread,
-    parts: [logging, upstreams, notifications, held, servers, hosted, access].filter(
+    parts: [logging, upstreams, notifications, held, servers, hosted, access, schedules].filter(
       (part) => part !== undefined,
     ),
     logger,
@@ -216,7 +231,10 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
     spoolTtl: storage.spool_ttl,
     unusedTtl: storage.unused_ttl,
   });
-  const maintained = Promise.all([maintenance, hosted, missing].map((part) => part.run(signal)));
+  const maintained = Promise.all([
+    ...[maintenance, hosted, missing].map((part) => part.run(signal)),
+    schedules.run(stop.signal, signal),
+  ]);
   announce(
     servers.bound(config),
     { version, hostname: hostname() },

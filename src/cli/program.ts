@@ -14,6 +14,7 @@ import { addInventoryCommand } from './inventory-command.ts';
 import { addImportCommand } from './import-command.ts';
 import { addPinCommands } from './pin-commands.ts';
 import { addPurgeCommand } from './purge-command.ts';
+import { addSchedulesCommand } from './schedules-command.ts';
 import { addServeCommand } from './serve-command.ts';
 import { addVerifyCommand } from './verify-command.ts';
 import { addStatsCommand } from './stats-command.ts';
@@ -37,6 +38,7 @@ export function createProgram(context: CommandContext): Command {
   addVerifyCommand(program, context);
   addPurgeCommand(program, context);
   addStatsCommand(program, context);
+  addSchedulesCommand(program, context);
   addGcCommand(program, context);
   addPinCommands(program, context);
   addMissingCommand(program, context);

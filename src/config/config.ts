@@ -1,5 +1,6 @@
 import type { AccessRuleConfig, AuthConfig } from './auth-config.ts';
 import type { HoldConfig, NotificationsConfig } from './notifications-config.ts';
+import type { WarmConfig } from './warm-config.ts';
 
 /**
  * The effective configuration: every default filled in, every unit resolved. Sizes are bytes,
@@ -28,6 +29,7 @@ export interface Config {
   readonly notifications: NotificationsConfig;
   readonly bundles: BundlesConfig;
   readonly hold: HoldConfig;
+  readonly warm: WarmConfig;
   /** No upstream is ever called. Already folded into every upstream's own `offline`. */
   readonly offline: boolean;
   readonly log: LogConfig;

@@ -10,6 +10,7 @@ import { defaultListen } from './schema.ts';
 import { asMapping } from './schema-tree.ts';
 import { texts } from './texts.ts';
 import { urlHasPassword } from './url.ts';
+import { warmFaults } from './warm-faults.ts';
 import { builtInAliases, defaultUrl } from './well-known.ts';
 
 type Mapping = Readonly<Record<string, unknown>>;
@@ -31,6 +32,7 @@ export function crossFieldFaults(raw: Mapping): Fault[] {
     ...authFaults(raw),
     ...accessFaults(raw),
     ...holdFaults(raw),
+    ...warmFaults(raw),
     ...Object.entries(upstreams).flatMap(([name, entry]) => [
       ...credentialsFaults(name, asMapping(entry)),
       ...schemeFaults(name, asMapping(entry)),

@@ -24,6 +24,7 @@ import { authSchema } from './auth-schema.ts';
 import { hostedSchema } from './hosted-schema.ts';
 import { notificationsSchema } from './notifications-schema.ts';
 import { upstreamName, upstreamSchema } from './upstream-schema.ts';
+import { warmSchema } from './warm-schema.ts';
 import { wellKnownUpstreams } from './well-known.ts';
 
 const KiB = 1024;
@@ -128,6 +129,7 @@ export const configSchema = z.strictObject({
   notifications: notificationsSchema.prefault({}),
   bundles: bundles.prefault({}),
   hold: holdSchema.prefault({}),
+  warm: warmSchema.prefault({}),
   offline: flag().prefault(false),
   log: log.prefault({}),
 });

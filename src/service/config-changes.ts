@@ -25,6 +25,7 @@ const live = [
   'notifications',
   'bundles',
   'hold',
+  'warm',
   'log.level',
   'log.access',
   'server.drain_timeout',

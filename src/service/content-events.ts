@@ -14,6 +14,7 @@ import type { RequestFacts } from '../http/request-facts.ts';
 import { isDigest, type Digest } from '../oci/digest.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { parseManifest } from '../oci/manifest.ts';
+import type { QualifiedName } from '../oci/repository-name.ts';
 import type { Download } from '../registry/download.ts';
 import type { StoredManifest } from '../registry/manifest-cache.ts';
 import type { Route } from '../registry/resolve-route.ts';
@@ -29,13 +30,24 @@ const blobType = 'application/octet-stream';
 /** Milliseconds between two events about one image that is held back: its clients try again and again. */
 const holdInterval = 60_000;
 
+/** Counts what clients pull. */
+interface PullCounter {
+  readonly isOn: boolean;
+  pulled(repository: QualifiedName, reference: string, digest: Digest): void;
+}
+
 /** Tells of pulls, and of images that nobody has judged yet, besides. */
-export function tellingOfPulls(observer: HttpObserver, events: Teller): HttpObserver {
+export function tellingOfPulls(
+  observer: HttpObserver,
+  events: Teller,
+  use: PullCounter,
+): HttpObserver {
   const occasional = new Occasional(holdInterval);
   return {
     requestEnded(summary) {
       observer.requestEnded(summary);
       const { context, method, status } = summary;
+      if (use.isOn) countPull(context, use);
       if (events.hears('pull') && status === 200 && method === 'GET' && context.complete) {
         tellOfPull(summary, events);
       }
@@ -44,6 +56,13 @@ export function tellingOfPulls(observer: HttpObserver, events: Teller): HttpObse
     },
     requestFailed: (context, error) => observer.requestFailed(context, error),
   };
+}
+
+/** A manifest that was answered, to a HEAD as well; hosted ones are always here. */
+function countPull({ route, reference, manifest }: RequestContext, use: PullCounter): void {
+  if (manifest === undefined || reference === undefined) return;
+  if (route === undefined || route.via === 'hosted') return;
+  use.pulled(route.key, reference, manifest.digest);
 }
 
 function tellOfPull(summary: RequestSummary, events: Teller): void {

@@ -7,6 +7,7 @@ import { RequestMetrics, type AnsweredRequest } from './request-metrics.ts';
 import { HostedGcMetrics } from './hosted-gc-metrics.ts';
 import { RepairMetrics } from './repair-metrics.ts';
 import { ImportMetrics } from './import-metrics.ts';
+import { ScheduleMetrics } from './schedule-metrics.ts';
 import { ServiceMetrics } from './service-metrics.ts';
 import { StoreMetrics } from './store-metrics.ts';
 import type { UpstreamStatus } from '../upstream/upstream-status.ts';
@@ -32,6 +33,8 @@ export class Metrics {
   readonly notifications: NotificationMetrics;
   /** What is fetched ahead of need. */
   readonly warm: WarmMetrics;
+  /** What is warmed by the clock. */
+  readonly schedules: ScheduleMetrics;
   readonly #register = new Registry();
   readonly #requests: RequestMetrics;
   readonly #upstream: UpstreamMetrics;
@@ -56,6 +59,7 @@ export class Metrics {
     this.hosted = new HostedMetrics(this.#register);
     this.notifications = new NotificationMetrics(this.#register);
     this.warm = new WarmMetrics(this.#register);
+    this.schedules = new ScheduleMetrics(this.#register);
     this.#requests = new RequestMetrics(this.#register);
     this.#upstream = new UpstreamMetrics(this.#register);
     this.#downloads = new Counter({
