@@ -276,6 +276,11 @@ export async function run(): Promise<never> {
       version,
       tty: process.stdout.isTTY,
       stdin: process.stdin,
+      terminalSize: () => {
+        const { columns, rows } = process.stdout as { columns?: number; rows?: number };
+        // A serial console says that it has none.
+        return columns && rows ? { columns, rows } : undefined;
+      },
       stdout: (text) => void process.stdout.write(text),
       stderr: (text) => void process.stderr.write(text),
     });

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { Config } from '../config/config.ts';
 import type { Environment } from '../config/environment.ts';
+import type { TerminalSize } from './live-lines.ts';
 
 /** What a command can do besides printing; main injects it. */
 export interface Actions {
@@ -25,6 +26,8 @@ export interface CommandContext {
   /** Whether standard output is a person's terminal. */
   readonly tty: boolean;
   readonly stdin: Input;
+  /** How large that terminal is now; undefined where nobody knows. */
+  readonly terminalSize?: () => TerminalSize | undefined;
   /** Writes text as it is: newlines are the caller's. */
   readonly stdout: (text: string) => void;
   readonly stderr: (text: string) => void;

@@ -7,6 +7,7 @@ Examples:
   baleen --listen :8080 --data /srv/images serve elsewhere
   baleen config check --config new.yaml    before a restart: what is wrong with it?
   baleen config print                      which settings are in effect?
+  baleen warm nginx:1.27 redis:7           fetch images before anybody asks for them
   baleen verify --repair                   hash everything stored, set right what is wrong
   baleen purge nginx:1.25                  remove an image
   baleen export nginx:1.25 -o images.tar   write images into a file, to be carried elsewhere

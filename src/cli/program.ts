@@ -20,6 +20,7 @@ import { addVerifyCommand } from './verify-command.ts';
 import { addStatsCommand } from './stats-command.ts';
 import { addUserCommands } from './user-commands.ts';
 import { addVerdictCommands } from './verdict-command.ts';
+import { addWarmCommand } from './warm-command.ts';
 
 /** The whole command line; it writes and exits only through the context and by throwing. */
 export function createProgram(context: CommandContext): Command {
@@ -35,6 +36,7 @@ export function createProgram(context: CommandContext): Command {
     .addHelpText('after', helpEpilogue);
   addGlobalOptions(program);
   addServeCommand(program, context);
+  addWarmCommand(program, context);
   addVerifyCommand(program, context);
   addPurgeCommand(program, context);
   addStatsCommand(program, context);

@@ -89,7 +89,7 @@ export class Baleen implements AsyncDisposable {
 
   /** Starts the process and waits for nothing: it may be one that must fail. */
   async spawn(): Promise<Child> {
-    await this.#writeConfiguration();
+    await this.writeConfiguration();
     const args = [process.execPath, main, '--config', this.configFile];
     const limit = this.openFiles === undefined ? '' : `ulimit -n ${String(this.openFiles)}; `;
     const [command, ...rest] =
@@ -102,7 +102,7 @@ export class Baleen implements AsyncDisposable {
 
   /** Runs another command of Baleen with the same configuration, to its end. */
   async command(...args: readonly string[]): Promise<CommandResult> {
-    await this.#writeConfiguration();
+    await this.writeConfiguration();
     const line = [main, ...args, '--config', this.configFile];
     return tryCommand(...this.network.enter(process.execPath, line), {
       env: hermeticEnvironment(),
@@ -112,7 +112,7 @@ export class Baleen implements AsyncDisposable {
   /** Lays other sections over the configuration, and has the running process read it. Gives whether it did. */
   async reload(settings: Settings): Promise<boolean> {
     this.configure(settings);
-    await this.#writeConfiguration();
+    await this.writeConfiguration();
     return this.reread();
   }
 
@@ -125,7 +125,8 @@ export class Baleen implements AsyncDisposable {
     return (await this.metric('baleen_config_last_reload_successful')) === 1;
   }
 
-  async #writeConfiguration(): Promise<void> {
+  /** Writes what a start or a command would read. */
+  async writeConfiguration(): Promise<void> {
     await mkdir(this.#directory.path, { recursive: true });
     await writeFile(
       this.configFile,
@@ -191,7 +192,7 @@ async function ping(url: string): Promise<number> {
 }
 
 /** Nothing of the tester's own: no settings, no proxies. */
-function hermeticEnvironment(): Record<string, undefined> {
+export function hermeticEnvironment(): Record<string, undefined> {
   const foreign = Object.keys(process.env).filter((name) =>
     /^(BALEEN_.*|(https?|no|all)_proxy)$/i.test(name),
   );
