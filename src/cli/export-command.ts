@@ -18,6 +18,7 @@ import {
   type ExportChoices,
   type ExportOptions,
 } from './export-options.ts';
+import { listedImages } from './export-list.ts';
 import { openOutput } from './export-output.ts';
 import {
   adviceFor,
@@ -42,10 +43,13 @@ export function addExportCommand(program: Command, context: CommandContext): voi
   const command = program
     .command('export')
     .description('write images into a file that baleen import, skopeo and podman read')
-    .argument('<image...>', 'such as nginx:1.27, ghcr.io/org/app@sha256:… or a whole repository');
+    .argument('[image...]', 'such as nginx:1.27, ghcr.io/org/app@sha256:… or a whole repository');
   addExportOptions(command)
     .addHelpText('after', explanation)
     .action(async (images: readonly string[], options: ExportOptions) => {
+      if (images.length === 0 && options.file === undefined) {
+        command.error('error: name the images, or give a list of them with --file');
+      }
       const choices = exportChoices(command, options);
       const run = new Export(configFor(command, context), context, options, choices);
       await run.run(images).catch(asFailure);
@@ -84,7 +88,8 @@ class Export {
     }
     const key = await signingKey(this.#options, this.#context);
     await using sources = await openSources(this.#config, this.#context);
-    const plan = await this.#plan(images, sources);
+    const listed = await listedImages(this.#options.file ?? [], this.#context.stdin, sources);
+    const plan = await this.#plan([...images, ...listed], sources);
     const planned = plannedOf(plan, bundleSize(plan, key));
     this.#tell(planned, describePlan(planned));
     if (dryRun === true) {

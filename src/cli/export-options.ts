@@ -12,6 +12,7 @@ import { CommandFailure, type CommandContext } from './context.ts';
 
 /** As the command line has them. */
 export interface ExportOptions {
+  readonly file?: readonly string[];
   readonly output?: string;
   readonly platform?: string;
   readonly referrers?: true;
@@ -28,6 +29,12 @@ export interface ExportOptions {
 /** Adds the options of `baleen export`. */
 export function addExportOptions(command: Command): Command {
   return command
+    .addOption(
+      new Option(
+        '-f, --file <file>',
+        'also the images that a file names, as for baleen warm; - is standard input',
+      ).argParser(gather),
+    )
     .option('-o, --output <file>', 'write this file, or to standard output for -')
     .option(
       '--platform <list>',

@@ -391,7 +391,7 @@ describe('baleen export', () => {
   });
 
   it.each([
-    [['-o', 'x.tar'], /missing required argument/],
+    [['-o', 'x.tar'], /name the images/],
     [['krill:1'], /-o FILE says what to write/],
     [['krill:1', '-o', '-', '--split', '4GiB'], /standard output cannot be split/],
     [['krill:1', '-o', 'x', '--split', '10'], /--split expects a size of at least 1MiB/],
