@@ -6,6 +6,17 @@ import { ownNetwork, type Network } from '../network.ts';
 import { tempDir, type TempDir } from '../temp-dir.ts';
 import type { PullClient } from './pull-client.ts';
 
+/** An address where nobody listens. */
+const nobody = 'http://127.0.0.1:9';
+
+export interface ContainerdOptions {
+  readonly network?: Network;
+  /** Those that the mirror stands in for. */
+  readonly registries?: readonly string[];
+  /** The server of last resort. Where it is nobody, all has to come from the mirror. */
+  readonly server?: string;
+}
+
 /** A containerd of its own whose hosts.toml can send docker.io to Baleen, `?ns=docker.io` and all. */
 export class Containerd implements PullClient {
   readonly #directory: TempDir;
@@ -20,19 +31,14 @@ export class Containerd implements PullClient {
     this.#network = network;
   }
 
-  /**
-   * @param mirror such as `http://127.0.0.1:5000`
-   * @param registries those that it is to have in place of docker.io
-   */
+  /** @param mirror such as `http://127.0.0.1:5000` */
   static async start(
-    mirror = 'http://127.0.0.1:9',
-    network: Network = ownNetwork,
-    registries: readonly string[] = ['docker.io'],
+    mirror = nobody,
+    { network = ownNetwork, registries = ['docker.io'], server = nobody }: ContainerdOptions = {},
   ): Promise<Containerd> {
     const directory = tempDir('containerd');
     const at = (name: string): string => join(directory.path, name);
-    // The server of last resort is an address where nobody listens: all has to come from the mirror.
-    const hosts = `server = "http://127.0.0.1:9"\n[host."${mirror}"]\n  capabilities = ["pull", "resolve"]\n`;
+    const hosts = `server = "${server}"\n[host."${mirror}"]\n  capabilities = ["pull", "resolve"]\n`;
     for (const registry of registries) {
       await mkdir(at(`hosts/${registry}`), { recursive: true });
       await writeFile(at(`hosts/${registry}/hosts.toml`), hosts);

@@ -45,6 +45,11 @@ export class Dockerd implements PullClient {
     return dockerd;
   }
 
+  /** What the daemon has logged. */
+  get log(): string {
+    return this.#daemon.stderr;
+  }
+
   /** Puts down credentials as `docker login` does; asks nobody whether they are right. */
   async remember(server: string, username: string, password: string): Promise<void> {
     const auth = Buffer.from(`${username}:${password}`).toString('base64');
