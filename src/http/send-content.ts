@@ -5,7 +5,7 @@ import { largeBuffer } from '../lib/buffer-pool.ts';
 import type { BlobReader, Piece } from '../store/blob-reader.ts';
 import { setAwaitingContent } from './awaiting-content.ts';
 import { ClientPace, paceOf } from './client-pace.ts';
-import { inTurn, noteSent } from './send-turns.ts';
+import { hasRoom, inTurn, noteSent } from './send-turns.ts';
 
 /*
  * The send loop: piece by piece from the reader to the socket. For a client that keeps up, the
@@ -108,6 +108,8 @@ class Sender {
   /** Reads and writes until it has to wait for one of the two. */
   #step(): void {
     while (this.#mayGoOn) {
+      // What is being written goes on with the rest when it is this one's turn again.
+      if (this.#inFlight > 0 && !hasRoom()) return;
       const segment = this.#segments[this.#segment];
       if (segment === undefined) {
         if (this.#inFlight === 0) this.#finish();

@@ -11,7 +11,15 @@ const budget = 4 * 1024 * 1024;
 /** What it takes to begin with a body, in bytes that could be copied in that time. */
 const beginning = 256 * 1024;
 
+/**
+ * Turns in a row that new connections may keep everybody in the row waiting. In each turn of the
+ * event loop one connection is accepted: what else is done in it, those behind a crowd wait for.
+ */
+const mostHeld = 16;
+
 let left = budget;
+let held = 0;
+let hasArrivals = false;
 let isScheduled = false;
 let row: (() => void)[] = [];
 
@@ -20,7 +28,7 @@ let row: (() => void)[] = [];
  * @returns undefined where it may begin at once, as it nearly always may
  */
 export function turnToBegin(): Promise<void> | undefined {
-  if (left > 0 && row.length === 0) {
+  if (hasRoom()) {
     noteSent(beginning);
     return undefined;
   }
@@ -34,12 +42,22 @@ export function turnToBegin(): Promise<void> | undefined {
 
 /** Goes on at once where this turn of the event loop has room, else when it is this one's turn. */
 export function inTurn(goOn: () => void): void {
-  if (left > 0 && row.length === 0) {
+  if (hasRoom()) {
     goOn();
     return;
   }
   row.push(goOn);
   schedule();
+}
+
+/** Notes that somebody has connected: others may stand behind. */
+export function noteArrival(): void {
+  hasArrivals = true;
+}
+
+/** Whether this turn of the event loop has room for more. */
+export function hasRoom(): boolean {
+  return left > 0 && row.length === 0;
 }
 
 /** Notes bytes that are being written. */
@@ -57,6 +75,14 @@ function schedule(): void {
 
 function nextTurn(): void {
   isScheduled = false;
+  if (hasArrivals && row.length > 0 && held < mostHeld) {
+    held++;
+    hasArrivals = false;
+    schedule();
+    return;
+  }
+  held = 0;
+  hasArrivals = false;
   left = budget;
   const waiting = row;
   row = [];

@@ -14,6 +14,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { RegistryError } from '../oci/errors.ts';
 import { isAwaitingContent } from './awaiting-content.ts';
 import type { ClientLimits } from './client-limits.ts';
+import { noteArrival } from './send-turns.ts';
 import { watchBody } from './request-body.ts';
 import { secureContextOf, tlsServerOptions, type TlsOptions } from './tls-options.ts';
 
@@ -89,6 +90,7 @@ export class HttpServer {
       if (isAwaitingContent(socket)) socket.setTimeout(stallTimeout);
       else socket.destroy();
     });
+    server.on('connection', noteArrival);
     const open = new OpenAnswers();
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {
       open.add(request.socket, response);

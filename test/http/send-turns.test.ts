@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { inTurn, noteSent, turnToBegin } from '../../src/http/send-turns.ts';
+import { hasRoom, inTurn, noteArrival, noteSent, turnToBegin } from '../../src/http/send-turns.ts';
 
 const MiB = 1024 * 1024;
 
@@ -54,6 +54,33 @@ describe('turns at sending', () => {
     expect(order).toEqual(Array.from({ length: 40 }, (_, client) => client));
     const most = Math.max(...turns.map((one) => turns.filter((other) => other === one).length));
     expect(most).toBeLessThanOrEqual(4);
+  });
+
+  it('has no room for those at work while others stand in the row', async () => {
+    expect(hasRoom()).toBe(true);
+    noteSent(tooMuch);
+    expect(hasRoom()).toBe(false);
+    let went = false;
+    inTurn(() => {
+      went = hasRoom();
+    });
+    await nextTurn();
+    expect(went).toBe(true);
+    expect(hasRoom()).toBe(true);
+  });
+
+  it('keeps the row waiting while others connect, but not for ever', async () => {
+    noteSent(tooMuch);
+    const went: string[] = [];
+    inTurn(() => went.push('at last'));
+    let turns = 0;
+    while (went.length === 0) {
+      noteArrival();
+      await nextTurn();
+      turns++;
+    }
+    expect(turns).toBeGreaterThan(1);
+    expect(turns).toBeLessThan(100);
   });
 
   it('puts who comes again behind those that still wait', async () => {
