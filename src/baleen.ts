@@ -140,15 +140,7 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
     logger,
     signal: stop.signal,
   });
-  const schedules = new WarmSchedules({
-    config,
-    layout,
-    catalog,
-    store,
-    warm: (wishes, stopped) => warming.run(wishes, 'schedule', stopped),
-    metrics,
-    logger,
-  });
+  const schedules = new WarmSchedules({ config, proxied, warming, metrics, logger });
   const missing = await Missing.open({ layout, catalog, metrics, logger });
   const registry: AppOptions = {
     table,

@@ -1,9 +1,10 @@
+import picomatch from 'picomatch';
 import { parseImageReference } from '../oci/image-reference.ts';
 import { canNameRepository } from '../oci/repository-name.ts';
 import type { ConfigPath, Fault } from './config-error.ts';
 import { didYouMean } from './near-match.ts';
 import { asMapping } from './schema-tree.ts';
-import { listOf, texts } from './texts.ts';
+import { texts } from './texts.ts';
 import { builtInAliases } from './well-known.ts';
 
 type Mapping = Readonly<Record<string, unknown>>;
@@ -31,17 +32,17 @@ function imageFaults(raw: Mapping): (image: string) => string | undefined {
   ]);
   const given = raw['default_upstream'];
   const hasDefault = given === undefined ? names.includes('docker.io') : given !== 'none';
-  const mayBeHosted = listOf(asMapping(raw['hosted'])['repositories']).length > 0;
+  const hosted = texts(asMapping(raw['hosted'])['repositories']).map(([, glob]) => glob);
+  const isHosted = hosted.length === 0 ? () => false : picomatch(hosted);
   return (image) => {
     const name = nameOf(image);
     if (name === undefined) {
       return 'expected an image such as docker.io/library/nginx:1.27; its tag may be a pattern';
     }
-    const [registry = ''] = name.split('/', 1);
-    const isBehindRegistry = name.includes('/') && /[.:]|^localhost$/.test(registry);
-    if (!isBehindRegistry || names.includes(registry)) {
-      const isFound = hasDefault || mayBeHosted || (name.includes('/') && names.includes(registry));
-      return isFound ? undefined : 'names no upstream, and there is no default_upstream';
+    const registry = name.slice(0, Math.max(0, name.indexOf('/')));
+    if (names.includes(registry) || isHosted(name)) return undefined;
+    if (!/[.:]|^localhost$/.test(registry)) {
+      return hasDefault ? undefined : 'names no upstream, and there is no default_upstream';
     }
     return `its registry is none of the upstreams${didYouMean(registry, names)}`;
   };

@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Catalog } from '../catalog/catalog.ts';
 import type { Config } from '../config/config.ts';
 import { observedName, type WarmConfig } from '../config/warm-config.ts';
 import type { OperationsApi } from '../http/operations-api.ts';
@@ -9,8 +8,6 @@ import { maxManifestSize } from '../oci/manifest.ts';
 import { parsePlatforms } from '../oci/platform.ts';
 import type { Tag } from '../oci/reference.ts';
 import type { QualifiedName } from '../oci/repository-name.ts';
-import type { BlobStore } from '../store/blob-store.ts';
-import type { Layout } from '../store/layout.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { createScheduleObserver } from '../telemetry/schedule-observer.ts';
@@ -21,18 +18,19 @@ import { ScheduleRecord } from '../warm/schedule-record.ts';
 import type { Clock, Schedule, ScheduleObserver } from '../warm/schedule.ts';
 import { Scheduler } from '../warm/scheduler.ts';
 import type { WarmEvent } from '../warm/warm-event.ts';
+import { findTarget } from '../warm/warm-target.ts';
 import type { WarmWishes } from '../warm/warm-wishes.ts';
+import type { PullThrough } from './pull-through.ts';
 import type { Reloadable } from './reload.ts';
 import type { ScheduleReport } from './schedule-report.ts';
 import { commonWishes, scheduledImages } from './scheduled-images.ts';
+import type { Warming } from './warming.ts';
 
 export interface WarmSchedulesOptions {
   readonly config: Config;
-  readonly layout: Layout;
-  readonly catalog: Pick<Catalog, 'tag'>;
-  readonly store: Pick<BlobStore, 'read'>;
+  readonly proxied: Pick<PullThrough, 'layout' | 'catalog' | 'store' | 'upstreams'>;
   /** Fetches images. */
-  readonly warm: (wishes: WarmWishes, signal: AbortSignal) => AsyncIterable<WarmEvent>;
+  readonly warming: Pick<Warming, 'run'>;
   readonly metrics: Metrics;
   readonly logger: Logger;
 }
@@ -59,7 +57,8 @@ export class WarmSchedules implements Reloadable {
   #warm: WarmConfig;
 
   constructor(options: WarmSchedulesOptions) {
-    const { config, layout, store, metrics, logger } = options;
+    const { config, proxied, metrics, logger } = options;
+    const { layout, store } = proxied;
     this.#options = options;
     this.#warm = config.warm;
     this.use = new ObservedUse({
@@ -127,18 +126,22 @@ export class WarmSchedules implements Reloadable {
     return [...named, { name: observedName, cron, timeZone: time_zone, work }];
   }
 
+  #fetch(wishes: WarmWishes, signal: AbortSignal): AsyncIterable<WarmEvent> {
+    return this.#options.warming.run(wishes, 'schedule', signal);
+  }
+
   /** With the configuration of the time at which it begins. */
   async *#runNamed(name: string, signal: AbortSignal): AsyncGenerator<WarmEvent> {
     const schedule = this.#warm.schedules[name];
     if (schedule === undefined) return;
     const { wishes, failures } = await scheduledImages(this.#warm, schedule);
-    const { logger, warm } = this.#options;
+    const { logger } = this.#options;
     for (const failure of failures) {
       const { image: place, code, message: reason } = failure;
       logger.warn('a list of images has a fault', { schedule: name, place, code, reason });
       yield failed(failure);
     }
-    if (wishes.images.length > 0) yield* warm(wishes, signal);
+    if (wishes.images.length > 0) yield* this.#fetch(wishes, signal);
   }
 
   async *#runObserved(signal: AbortSignal): AsyncGenerator<WarmEvent> {
@@ -150,10 +153,13 @@ export class WarmSchedules implements Reloadable {
       platforms: platforms.length === 0 ? usual : parsePlatforms(platforms),
     }));
     if (images.length === 0) return;
-    yield* this.#options.warm({ ...commonWishes(warm), images }, signal);
+    yield* this.#fetch({ ...commonWishes(warm), images }, signal);
   }
 
-  /** What was purged, or deleted by its upstream, is not brought back. */
+  /**
+   * What was purged, or deleted by its upstream, is not brought back, nor what the configuration no longer
+   * allows.
+   */
   async #mostPulled(): Promise<PullCount[]> {
     const { observed } = this.#warm;
     const found: PullCount[] = [];
@@ -161,12 +167,22 @@ export class WarmSchedules implements Reloadable {
     for (const count of await this.use.mostPulled(Date.now(), observed.days)) {
       if (found.length === observed.keep) break;
       const { image } = count;
+      if (!this.#isAllowed(image)) continue;
       const colon = image.lastIndexOf(':');
       const repository = image.slice(0, colon) as QualifiedName;
       const tag = image.slice(colon + 1) as Tag;
-      if ((await this.#options.catalog.tag(repository, tag)) !== undefined) found.push(count);
+      if ((await this.#options.proxied.catalog.tag(repository, tag)) !== undefined)
+        found.push(count);
     }
     return found;
+  }
+
+  #isAllowed(image: string): boolean {
+    try {
+      return findTarget(image, this.#options.proxied.upstreams.table).route.via !== 'hosted';
+    } catch {
+      return false;
+    }
   }
 
   async #describe(): Promise<ScheduleReport> {

@@ -70,7 +70,7 @@ export function createScheduleObserver(
     },
     interrupted(schedule) {
       metrics.run(schedule, 'interrupted');
-      logger.info('a scheduled run was stopped; the next start makes up for it', { schedule });
+      logger.info('a scheduled run was stopped before its end', { schedule });
     },
     skipped(schedule, dueAt) {
       metrics.run(schedule, 'skipped');

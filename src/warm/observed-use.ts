@@ -17,6 +17,11 @@ interface Pending {
   digest: Digest;
 }
 
+interface Sum {
+  pulls: number;
+  readonly platforms: Set<string>;
+}
+
 interface Counted {
   pulls: number;
   readonly platforms: Set<string>;
@@ -28,6 +33,8 @@ interface Counted {
 const mostPending = 50_000;
 /** Images of a day; those that were pulled least go. */
 const mostImages = 20_000;
+/** Images that are looked at together, of several days. */
+const mostSums = 100_000;
 /** Platforms of an image; there are not so many. */
 const mostPlatforms = 50;
 
@@ -104,7 +111,7 @@ export class ObservedUse {
    * @throws the disk's error
    */
   async mostPulled(now: number, days: number): Promise<PullCount[]> {
-    const sums = new Map<string, { pulls: number; platforms: Set<string> }>();
+    let sums = new Map<string, Sum>();
     for (let back = 0; back < days; back++) {
       const of = dayOf(now - back * day);
       const counts = of === this.#today ? this.#counts() : await this.#options.days.read(of);
@@ -116,10 +123,14 @@ export class ObservedUse {
           for (const platform of platforms) sum.platforms.add(platform);
         }
       }
+      // Those of some days are all different, where somebody pulls whatever there is.
+      if (sums.size > mostSums) sums = new Map(mostFirst(sums).slice(0, mostSums / 2));
     }
-    return [...sums]
-      .toSorted(([, a], [, b]) => b.pulls - a.pulls)
-      .map(([image, { pulls, platforms }]) => ({ image, pulls, platforms: [...platforms] }));
+    return mostFirst(sums).map(([image, { pulls, platforms }]) => ({
+      image,
+      pulls,
+      platforms: [...platforms],
+    }));
   }
 
   /** At the start, and at midnight: what was noted last counts for the new day. */
@@ -187,8 +198,7 @@ export class ObservedUse {
   }
 
   #dropLeast(): void {
-    const kept = [...this.#counted].toSorted(([, a], [, b]) => b.pulls - a.pulls);
-    this.#counted = new Map(kept.slice(0, Math.floor(mostImages * 0.9)));
+    this.#counted = new Map(mostFirst(this.#counted).slice(0, Math.floor(mostImages * 0.9)));
   }
 
   #counts(): PullCount[] {
@@ -198,6 +208,11 @@ export class ObservedUse {
       platforms: [...platforms].toSorted(),
     }));
   }
+}
+
+/** Of equals, the order stays. */
+function mostFirst<T extends { readonly pulls: number }>(images: Map<string, T>): [string, T][] {
+  return [...images].toSorted(([, a], [, b]) => b.pulls - a.pulls);
 }
 
 /** The platforms for which an index names one of these manifests. */

@@ -26,7 +26,7 @@ export interface ScheduleObserver {
   /** Whatever else a run tells. */
   told(name: string, event: WarmEvent): void;
   ended(name: string, report: RunReport): void;
-  /** It was stopped; where that was by the end of the process, the next start makes up for it. */
+  /** It was stopped: by the end of the process, after which the next makes up for it, or since it is no longer there. */
   interrupted(name: string): void;
   /** It was due while its last run went on, or waited for others. */
   skipped(name: string, dueAt: number): void;

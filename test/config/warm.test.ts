@@ -133,5 +133,6 @@ warm:
     ]);
     expect(faults(`${upstreams}\ndefault_upstream: ghcr.io\n${warm}`)).toEqual([]);
     expect(faults(`${upstreams}\nhosted: { repositories: ["*"] }\n${warm}`)).toEqual([]);
+    expect(faults(`${upstreams}\nhosted: { repositories: ["a/*"] }\n${warm}`)).toHaveLength(1);
   });
 });
