@@ -1,14 +1,15 @@
 import type { Command } from 'commander';
 import type { Config } from '../config/config.ts';
 import { isRegistryError } from '../oci/errors.ts';
-import { stopSignal } from '../service/stop-signal.ts';
+
 import { warmDirectly } from '../service/warm-directly.ts';
-import { usualJobs, warmParameters } from '../service/warm-parameters.ts';
+import { warmParameters } from '../service/warm-parameters.ts';
 import type { FoundImage } from '../warm/image-findings.ts';
 import { parseTagPattern } from '../warm/tag-pattern.ts';
 import type { WarmEvent } from '../warm/warm-event.ts';
 import type { WarmWishes } from '../warm/warm-wishes.ts';
 import { CommandFailure, type CommandContext } from './context.ts';
+import { interruptible } from './interrupt.ts';
 import { OperationsClient } from './operations-client.ts';
 import { configFor } from './options.ts';
 import { describeFaults, gatherImages, WarmListFault, type WarmList } from './warm-list.ts';
@@ -33,19 +34,22 @@ export function addWarmCommand(program: Command, context: CommandContext): void 
     .description('fetch images before anybody asks for them')
     .argument('[image...]', "such as nginx:1.27, ghcr.io/org/app@sha256:…, or 'nginx:1.2*'")
     .option('-f, --file <file>', 'also the images that a file names; - is standard input', append)
-    .option('--platform <list>', 'such as linux/amd64,linux/arm64, or all', append)
+    .option('--platform <list>', 'such as linux/amd64,linux/arm64, or all (warm.platforms)', append)
     .option('--newest <number>', 'of tags that are patterns, only so many of the newest versions')
     .option('--referrers', 'also what refers to the images: signatures, SBOMs, attestations')
     .option('--pin', 'never evict them')
-    .option('--jobs <number>', `images and blobs at work at the same time (${usualJobs})`)
-    .option('--bandwidth <size>', 'fetch no more than this a second, such as 50MiB')
+    .option('--jobs <number>', 'images and layers at work at the same time (warm.jobs)')
+    .option(
+      '--bandwidth <size>',
+      'fetch no more than this a second, such as 50MiB (warm.bandwidth)',
+    )
     .option('--dry-run', 'only say what would be fetched')
     .option('--json', 'print one line of JSON for each step, image, and the result')
     .addHelpText('after', explanation)
     .action(async (references: readonly string[], options: Options, command: Command) => {
       const config = configFor(command, context);
       const newest = newestOf(command, options);
-      const given = parametersOf(options);
+      const given = parametersOf(config, options);
       // What is wrong with the options is said before a long list is read.
       wishesOf(command, { ...given, images: ['any'] });
       const list = await listOf(command, context, references, options.file ?? []);
@@ -84,13 +88,20 @@ function newestOf(command: Command, { newest }: Options): number | undefined {
   return command.error('error: --newest expects a number of versions, such as 3');
 }
 
-/** What the options say of all images, in the operations API's names. */
-function parametersOf({ platform, referrers, jobs, bandwidth, pin, dryRun }: Options): object {
+/**
+ * What the options say of all images, in the operations API's names. What they do not say, the
+ * configuration says for all that is warmed.
+ */
+function parametersOf(
+  { warm: usual }: Config,
+  { platform, referrers, jobs, bandwidth, pin, dryRun }: Options,
+): object {
+  const rate = bandwidth ?? usual.bandwidth;
   return {
-    ...(platform !== undefined && { platforms: platform.flatMap((list) => list.split(',')) }),
+    platforms: platform?.flatMap((list) => list.split(',')) ?? usual.platforms,
+    jobs: jobs === undefined ? usual.jobs : Number(jobs),
+    ...(rate !== undefined && { bandwidth: rate }),
     ...(referrers === true && { referrers }),
-    ...(jobs !== undefined && { jobs: Number(jobs) }),
-    ...(bandwidth !== undefined && { bandwidth }),
     ...(pin === true && { pin }),
     ...(dryRun === true && { dry_run: dryRun }),
   };
@@ -138,22 +149,22 @@ async function warm(
 ): Promise<void> {
   const { version, stderr } = context;
   const { jobs, dryRun } = wishes;
-  const stop = stopSignal();
+  using interrupt = interruptible();
   const printer = new WarmPrinter(context, { json: isJson, dryRun, jobs });
   try {
     await using client = await OperationsClient.find(config);
     if (client === undefined) {
-      await printer.all(warmDirectly({ config, version, wishes, stderr }, stop.signal));
+      await printer.all(warmDirectly({ config, version, wishes, stderr }, interrupt.signal));
       return;
     }
     if (!isJson) {
       stderr(`Through the Baleen that is running here (process ${client.about.pid}).\n`);
     }
     // It ends its work when nobody listens any more.
-    stop.signal.addEventListener('abort', () => void client[Symbol.asyncDispose]());
+    interrupt.signal.addEventListener('abort', () => void client[Symbol.asyncDispose]());
     await printer.all(client.stream('warm', parameters) as AsyncIterable<WarmEvent>);
   } catch (error) {
-    if (stop.signal.aborted) {
+    if (interrupt.signal.aborted) {
       throw new CommandFailure('interrupted; run it again, and it goes on where it was');
     }
     throw isRegistryError(error) ? new CommandFailure(error.message, { cause: error }) : error;

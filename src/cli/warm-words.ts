@@ -37,13 +37,18 @@ export function describeFailure({ image, code, message }: ImageDone): string {
   return `${image}: ${printable(`${code ?? 'UNKNOWN'}: ${message ?? ''}`)}`;
 }
 
+const outcomes = ['warmed', 'planned', 'present', 'failed'] as const;
+
 /** Everything in two sentences. */
 export function describeSummary(
   summary: WarmSummary,
   results: ReadonlyMap<string, number>,
 ): string {
   const { images, fetched_bytes, fetched_blobs, present_bytes, present_blobs, seconds } = summary;
-  const parts = [...results].map(([result, number]) => `${number} ${result}`);
+  const parts = outcomes.flatMap((outcome) => {
+    const number = results.get(outcome) ?? 0;
+    return number > 0 ? `${number} ${outcome}` : [];
+  });
   const fetched = fetched_blobs > 0 ? amount(fetched_bytes, fetched_blobs) : 'Nothing';
   const there = present_blobs > 0 ? `; ${amount(present_bytes, present_blobs)}` : '';
   const counts = `${count(images, 'image')}: ${parts.join(', ')}.`;
@@ -59,7 +64,7 @@ export function count(number: number, what: string): string {
 
 /** Seconds for people: `1h5m`, `12s`, `0s`. */
 export function describeSeconds(seconds: number): string {
-  const whole = Math.round(seconds);
+  const whole = Math.ceil(seconds);
   // Beyond an hour nobody counts seconds.
   const rounded = whole >= 3_600 ? Math.round(whole / 60) * 60 : whole;
   return rounded === 0 ? '0s' : formatDuration(rounded * 1000);

@@ -40,8 +40,8 @@ export interface OperationsObserver {
   operationEnded(name: string, seconds: number, error: RegistryError | undefined): void;
 }
 
-/** Bytes of a POST's body: room for some thousand digests. */
-const maxBody = 1024 * 1024;
+/** Bytes of a POST's body: room for as many images by digest as one run warms. */
+const maxBody = 4 * 1024 * 1024;
 
 /** The part of the operations API that speaks JSON, to be hung in at `/api`. */
 export function createOperationsApi(options: OperationsApiOptions): Router {

