@@ -133,6 +133,9 @@ describe('images are warmed by the clock', () => {
       expect((await get(`${base}/blobs/${digest}`)).digest).toBe(digest);
     }
     expect([upstream.count('manifest-get'), upstream.count('blob-get')]).toEqual([gets, blobs]);
+    await waitFor('the second pull to count', async () => {
+      return (await report(baleen)).observed?.images[0]?.pulls === 2;
+    });
     expect((await baleen.command('schedules')).stdout).toMatch(
       /^ {2}2 +docker\.io\/blue\/whale:edge +linux\/arm64$/m,
     );

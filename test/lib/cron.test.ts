@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
 import { cronFault, CronTimes, isTimeZone } from '../../src/lib/cron.ts';
 
 /** The next times after one, in UTC. */
@@ -63,6 +64,29 @@ describe('the times of a cron expression', () => {
       '2026-10-25T01:30',
       '2026-10-25T02:00',
     ]);
+  });
+
+  it('go only forward, in whole seconds, in every time zone', () => {
+    const fields = ['*/7 1-3 * * *', '30 2 * * *', '0 0 1 * 0', '5,50 */5 * 3,10,11 *'];
+    const from = Date.UTC(2025, 0, 1);
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...fields),
+        fc.constantFrom(...Intl.supportedValuesOf('timeZone')),
+        fc.integer({ min: from, max: from + 3 * 365 * 86_400_000 }),
+        (expression, zone, start) => {
+          const cron = new CronTimes(expression, zone);
+          let at = start;
+          for (let nth = 0; nth < 5; nth++) {
+            const next = cron.next(at);
+            if (next === undefined || next <= at || next % 1_000 !== 0) return false;
+            at = next;
+          }
+          return true;
+        },
+      ),
+      { seed: 1, numRuns: 300 },
+    );
   });
 
   it('can be told to the second', () => {
