@@ -69,7 +69,7 @@ function describeOne(missing: MissingImage): string {
   const { image, tags = [], platform, blobs, count, first_asked, last_asked } = missing;
   const times = count === 1 ? 'once' : `${count} times`;
   const when = count === 1 ? last_asked : `${first_asked} to ${last_asked}`;
-  const names = tags.slice(0, 3).join(', ') + (tags.length > 3 ? `, ${tags.length - 3} more` : '');
+  const names = tags.join(', ');
   const which = [platform, names === '' ? undefined : `of ${names}`].filter(Boolean).join(' ');
   const lacks = blobs && `lacks ${blobs.length === 1 ? 'a blob' : `${blobs.length} blobs`}`;
   const notes = [`asked for ${times}, ${when}`, which === '' ? undefined : which, lacks];

@@ -24,7 +24,7 @@ export interface MissingImage {
 export type Sighting = Pick<MissingImage, 'image' | 'tags' | 'platform' | 'blobs'>;
 
 /** Blobs that are noted of one image: enough to tell when it is whole again. */
-const maxBlobs = 100;
+const maxBlobs = 32;
 
 /** Those that were asked for longest ago, of which one has to go. */
 const candidates = 100;

@@ -16,6 +16,12 @@ export interface OfflineAnswersOptions extends GraphSource {
 /** Images noted for one blob: bringing any of them brings it, but nobody knows which is meant. */
 const maxImages = 5;
 
+/** Tags that are told of one manifest: who knows it knows one of them. */
+const maxTags = 5;
+
+/** Repositories that are read for the sake of better words at the same time; more get plain words. */
+const maxReadings = 4;
+
 /** Repositories whose images are remembered, and for how many milliseconds: a pull asks for many blobs. */
 const graphs = { max: 4, ttl: 10_000 };
 
@@ -28,6 +34,7 @@ const graphs = { max: 4, ttl: 10_000 };
 export class OfflineAnswers {
   readonly #options: OfflineAnswersOptions;
   readonly #graphs = new LRUCache<QualifiedName, Promise<ImageGraph | undefined>>(graphs);
+  #readings = 0;
 
   constructor(options: OfflineAnswersOptions) {
     this.#options = options;
@@ -82,8 +89,12 @@ export class OfflineAnswers {
   #graphOf(repository: QualifiedName): Promise<ImageGraph | undefined> {
     const known = this.#graphs.get(repository);
     if (known !== undefined) return known;
-    // What a disk refuses makes the answer poorer, and no other.
-    const graph = ImageGraph.of(repository, this.#options).catch(() => undefined);
+    if (this.#readings === maxReadings) return Promise.resolve(undefined);
+    this.#readings += 1;
+    const graph = ImageGraph.of(repository, this.#options)
+      // What a disk refuses makes the answer poorer, and no other.
+      .catch(() => undefined)
+      .finally(() => (this.#readings -= 1));
     this.#graphs.set(repository, graph);
     return graph;
   }
@@ -91,14 +102,15 @@ export class OfflineAnswers {
 
 function about(graph: ImageGraph, manifest: Digest): Pick<Sighting, 'tags' | 'platform'> {
   const platform = graph.platformOf(manifest);
-  return { tags: graph.tagsOf(manifest), ...(platform !== undefined && { platform }) };
+  const tags = graph.tagsOf(manifest).slice(0, maxTags);
+  return { tags, ...(platform !== undefined && { platform }) };
 }
 
 /** `name@sha256:… (linux/arm64 of name:1.27)` */
 function describe({ image, tags = [], platform }: Sighting): string {
   const [tag, ...others] = tags;
   if (tag === undefined) return platform === undefined ? image : `${image} (${platform})`;
-  const more = others.length === 0 ? '' : ` and ${others.length} more`;
+  const more = others.length === 0 ? '' : ' and others';
   return `${image} (${platform === undefined ? '' : `${platform} `}of ${tag}${more})`;
 }
 

@@ -74,8 +74,8 @@ await describeWith(
       await gap.run('connected', 'warm', '-f', list, ...platforms, '--referrers');
       const bundle = gap.path('site.tar');
       await gap.run('connected', 'export', '-f', list, ...platforms, '--referrers', '-o', bundle);
-      const { web, db, app, signature, countersignature } = gap;
-      const expected = contentsOf(web, db, app, signature, countersignature);
+      const { web, db, app, signature, countersignature, seal } = gap;
+      const expected = contentsOf(web, db, app, signature, countersignature, seal);
       const files = (await gap.list('site.tar')).filter((name) => name.startsWith('blobs/'));
       expect(new Set(files)).toEqual(expected);
       await gap.run('offline', 'import', bundle);
@@ -164,6 +164,8 @@ await describeWith(
         const text = referrer.blobs[1]!;
         expect(await gap.get(`ghcr.io/org/app/blobs/${text.digest}`)).toBe(text.bytes.toString());
       }
+      const sealed = await gap.get(`library/db/manifests/${gap.sealTag}`);
+      expect(sealed).toBe(gap.seal.manifest.bytes.toString());
       expect(JSON.parse(await gap.get('ghcr.io/org/app/tags/list'))).toMatchObject({
         tags: ['1.0'],
       });
@@ -171,6 +173,13 @@ await describeWith(
         repositories: ['ghcr.io/org/app', 'library/db', 'library/web'],
       });
     });
+
+    const asked = async (): Promise<number> => {
+      const listed = JSON.parse(await gap.run('offline', 'missing', '--json')) as {
+        images: readonly { image: string; count: number }[];
+      };
+      return listed.images.find(({ image }) => image === later)?.count ?? 0;
+    };
 
     it('refuses what is not there to every client, and says what brings it', async () => {
       const command = `"baleen warm ${later}"`;
@@ -181,7 +190,10 @@ await describeWith(
       expect(direct.stderr).toContain(command);
       const ctr = await containerd.tryCtr('images', 'pull', ...containerd.pullOptions, later);
       expect([ctr.code === 0, ctr.stderr]).toEqual([false, expect.stringContaining('not found')]);
+      const before = await asked();
       const pod = await podman.tryPodman('pull', later);
+      // It does not try again: it knows the code.
+      expect(await asked()).toBe(before + 1);
       expect([pod.code === 0, pod.stderr]).toEqual([false, expect.stringContaining(command)]);
       expect(pod.stderr).toContain('manifest unknown');
       expect(await gap.get('library/later/manifests/1.0', '-w', '%{http_code}')).toMatch(/404$/);

@@ -128,6 +128,32 @@ describe('a blob that is not here', () => {
     expect(noted).toEqual([]);
   });
 
+  it('is told in plain words where many repositories are being read already', async () => {
+    const { catalog, route, manifests, hub } = scaffold;
+    const { bytes, mediaType } = amd64.manifest;
+    const repositories = ['a', 'b', 'c', 'd', 'e'].map((each) => `library/${each}`);
+    for (const repository of repositories) {
+      hub.manifests.set(`${repository}:1`, { bytes, mediaType });
+      await manifests.get(route(repository), '1' as Tag);
+    }
+    const { promise: gate, resolve: open } = Promise.withResolvers<void>();
+    const members = catalog.members.bind(catalog);
+    catalog.members = async (...given) => {
+      await gate;
+      return members(...given);
+    };
+    const blob = amd64.blobs[1]!.digest;
+    const told = repositories.map(async (repository) => {
+      const answer = await answers.ofBlob(scaffold.offlineRoute(repository), blob, offline);
+      return (answer as RegistryError).message.includes('but for its blob');
+    });
+    expect(await told[4]).toBe(false);
+    open();
+    expect(await Promise.all(told)).toEqual([true, true, true, true, false]);
+    const later = await answers.ofBlob(scaffold.offlineRoute('library/e'), blob, offline);
+    expect((later as RegistryError).message).toContain('but for its blob');
+  });
+
   it('is refused all the same where the disk does not let anybody look', async () => {
     await cache(amd64, '1.27' as Tag);
     scaffold.catalog.members = () => Promise.reject(new Error('EIO'));

@@ -31,6 +31,9 @@ export class AirGap implements AsyncDisposable {
     'application/x-signature',
     'so it was',
   );
+  /** As cosign keeps it in a registry without a referrers API: under a tag that names its subject. */
+  readonly seal = artifactOf(this.db.manifest, 'application/x-seal', 'sealed');
+  readonly sealTag = `${this.db.manifest.digest.replace(':', '-')}.sig`;
   readonly connected: Baleen;
   readonly offline: Baleen;
   readonly network: IsolatedNetwork;
@@ -116,6 +119,7 @@ export class AirGap implements AsyncDisposable {
     await this.#copy(this.web, hub.host, 'library/web:1.0', hub.credentials);
     await this.#copy(this.later, hub.host, 'library/later:1.0', hub.credentials);
     await hub.push('library/db', '2', this.db);
+    await hub.push('library/db', this.sealTag, this.seal);
     await this.#copy(this.app, ghcr.host, 'org/app:1.0', 'nobody:in particular');
     for (const each of [this.signature, this.countersignature]) {
       await push({ url: ghcr.url }, 'org/app', each.manifest.digest, each);
