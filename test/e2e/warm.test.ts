@@ -5,7 +5,14 @@ import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Baleen, hermeticEnvironment } from '../support/baleen.ts';
 import { Child } from '../support/child.ts';
 import { get, startGet } from '../support/http-get.ts';
-import { imageOf, indexOf, layerOf, seededImage, type Image } from '../support/images.ts';
+import {
+  artifactOf,
+  imageOf,
+  indexOf,
+  layerOf,
+  seededImage,
+  type Image,
+} from '../support/images.ts';
 import { Random } from '../support/random.ts';
 import { testResources } from '../support/resources.ts';
 import { baleenBefore, dockerHubScripted } from '../support/scripted-baleen.ts';
@@ -197,6 +204,47 @@ describe('warming', () => {
     const refused = await baleen.command(...args);
     expect(refused.code).toBe(1);
     expect(refused.stderr).toContain('set operations.listen, or stop it');
+  });
+
+  it('brings all that an offline Baleen needs: platforms, signatures and SBOMs', async () => {
+    const amd64 = seededImage([1000], 1);
+    const index = indexOf({ amd64, arm64: seededImage([2000], 2) });
+    const sbom = artifactOf(amd64.manifest, 'application/spdx+json', 'bill of materials');
+    const signature = artifactOf(sbom.manifest, 'application/vnd.example.signature', 'signed');
+    upstream.add('blue/whale', 'v1', index);
+    for (const each of [sbom, signature]) upstream.add('blue/whale', undefined, each);
+    const settings = dockerHubScripted(upstream);
+    const baleen = resources.use(await Baleen.prepare(settings));
+    const warmed = await baleen.command(
+      'warm',
+      'blue/whale:v1',
+      '--platform',
+      'all',
+      '--referrers',
+      '--json',
+    );
+    expect(linesOf(warmed.stdout).at(-1)).toMatchObject({ failed: 0 });
+    upstream.forget();
+    baleen.configure({ offline: true });
+    await baleen.start();
+    const repository = `${baleen.url}/v2/blue/whale`;
+    const manifests = [...index.children, index.manifest, sbom.manifest, signature.manifest];
+    for (const { digest } of manifests) {
+      expect((await get(`${repository}/manifests/${digest}`)).digest).toBe(digest);
+    }
+    for (const { digest } of unique([index, sbom, signature])) {
+      expect((await get(`${repository}/blobs/${digest}`)).digest).toBe(digest);
+    }
+    expect((await get(`${repository}/manifests/v1`)).digest).toBe(index.manifest.digest);
+    const referrersOf = async (digest: string): Promise<unknown> =>
+      (await fetch(`${repository}/referrers/${digest}`)).json();
+    expect(await referrersOf(amd64.manifest.digest)).toMatchObject({
+      manifests: [{ digest: sbom.manifest.digest }],
+    });
+    expect(await referrersOf(sbom.manifest.digest)).toMatchObject({
+      manifests: [{ digest: signature.manifest.digest }],
+    });
+    expect(upstream.total).toBe(0);
   });
 
   describe('killed again and again', () => {
