@@ -1,4 +1,5 @@
 import { beforeAll, expect, it } from '@jest/globals';
+import type { ScheduleReport } from '../../src/service/schedule-report.ts';
 import { Baleen, type Settings } from './baleen.ts';
 import type { PullClient } from './clients/pull-client.ts';
 import { DockerRegistry } from './docker-registry.ts';
@@ -49,7 +50,9 @@ export function describePulls(suite: PullSuite): void {
     await registry.push('library/runnable', '1.0', oci);
     await registry.push('library/runnable', 'edge', oci);
     await registry.push('whales/blue', 'list', docker);
-    baleen = resources.use(await Baleen.start(dockerHubAt(registry)));
+    // It counts what is pulled, and does nothing with it while the test lasts.
+    const warm = { observed: { cron: '0 0 1 1 *' } };
+    baleen = resources.use(await Baleen.start({ ...dockerHubAt(registry), warm }));
     client = resources.use(await suite.start(baleen));
   });
 
@@ -105,6 +108,16 @@ export function describePulls(suite: PullSuite): void {
     await pulls('library/runnable', ':edge', oci);
     await pulls('whales/blue', ':list', docker);
     await pulls('library/runnable', `@${oci.manifest.digest}`, oci);
+  });
+
+  it('is counted, with the platform that it runs, over a restart', async () => {
+    const answer = await fetch(`${baleen.operationsUrl}/api/warm`);
+    const { observed } = (await answer.json()) as ScheduleReport;
+    const own = `linux/${process.arch === 'arm64' ? 'arm64' : 'amd64'}`;
+    for (const image of ['library/runnable:1.0', 'library/runnable:edge', 'whales/blue:list']) {
+      const counted = observed?.images.find((each) => each.image === `docker.io/${image}`);
+      expect(counted?.platforms).toContain(own);
+    }
   });
 
   it('takes up where the upstream comes back', async () => {
