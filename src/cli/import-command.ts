@@ -44,8 +44,9 @@ export function addImportCommand(program: Command, context: CommandContext): voi
       'what an image is called that has no name in the file, or only a tag',
     )
     .option(
-      '--verify-key <file...>',
-      'take it only if one of these keys (public, Ed25519, PEM) has signed it',
+      '--verify-key <file>',
+      'take it only if this key (public, Ed25519, PEM) has signed it, or another one given so',
+      append,
     )
     .option('--dry-run', 'verify all of it, say what would be new, and keep nothing')
     .option('--json', 'print one line of JSON for the result')
@@ -70,6 +71,11 @@ It reads bundles of baleen export, packed or not; OCI archives (skopeo, podman, 
 pulled; a bundle that is not right changes nothing. Names of configured upstreams are cached, others have
 to match hosted.repositories. Broken off and run again, it goes on where it was.
 `;
+
+/** An option that may be given several times. An argument behind it is never taken for another of it. */
+function append(value: string, before: readonly string[] = []): string[] {
+  return [...before, value];
+}
 
 async function run(
   config: Config,
