@@ -2,7 +2,7 @@ import type { TarEntry } from '../lib/tar-reader.ts';
 import { invalidBundle, quoted } from './faults.ts';
 
 /** Far above what anybody writes. */
-const maxEntries = 100_000;
+const maxEntries = 20_000;
 const longestPath = 512;
 const deepest = 8;
 
