@@ -1,13 +1,13 @@
 import { open } from 'node:fs/promises';
 import type { TarEntry, TarReader } from '../lib/tar-reader.ts';
-import type { Digest } from '../oci/digest.ts';
+import { digestOf, splitDigest, type Digest } from '../oci/digest.ts';
 import { maxManifestSize } from '../oci/manifest.ts';
 import { ArchivePaths } from './archive-paths.ts';
 import type { BundledContent } from './bundle-index.ts';
 import { compressionOf, type Compression } from './compression.ts';
-import { invalidBundle, quoted } from './faults.ts';
+import { invalidBundle, quoted, wrongBytes } from './faults.ts';
 import { digestOfPath } from './stage-bundle.ts';
-import { takeSmall, type IsStored, type OnBytes, type Staging } from './staging.ts';
+import { type IsStored, type OnBytes, type Staging } from './staging.ts';
 
 export interface StageForeignOptions {
   readonly reader: TarReader;
@@ -104,7 +104,7 @@ export class ForeignArchive {
   }
 
   async #take(entry: TarEntry, options: StageForeignOptions): Promise<void> {
-    const { reader, staging, isStored, assertDiskRoom, onBytes } = options;
+    const { reader, assertDiskRoom } = options;
     const path = this.#paths.enter(entry);
     if (path === undefined) return;
     const { size } = entry;
@@ -121,28 +121,28 @@ export class ForeignArchive {
     if (digest === undefined && path.startsWith('blobs/')) {
       throw invalidBundle(`it holds ${quoted(path)}, which is no name of a blob`);
     }
-    const content =
-      digest === undefined
-        ? await staging.takeUnknown(reader, onBytes)
-        : await this.#takeKnown({ digest, size }, reader, staging, isStored, onBytes);
+    const content = await this.#keep(digest, size, options);
     this.#paths.set(path, content);
     this.#contents.set(content.digest, content);
   }
 
-  async #takeKnown(
-    content: BundledContent,
-    reader: TarReader,
-    staging: Staging,
-    isStored: IsStored,
-    onBytes: OnBytes,
+  /** @param digest undefined where only the bytes tell it */
+  async #keep(
+    digest: Digest | undefined,
+    size: number,
+    { reader, staging, isStored, onBytes }: StageForeignOptions,
   ): Promise<BundledContent> {
-    const { digest, size } = content;
-    // It may be a manifest, or a config, which is to be read.
     if (size <= maxManifestSize) {
-      await staging.put(digest, await takeSmall(reader, content, onBytes));
-    } else {
-      await staging.take(reader, content, await isStored(digest, size), onBytes);
+      // It may be a manifest, or a config, which is to be read.
+      const bytes = await reader.whole(size);
+      onBytes(size, size);
+      const actual = digestOf(bytes, digest && splitDigest(digest).algorithm);
+      if (digest !== undefined && digest !== actual) throw wrongBytes(digest, actual);
+      await staging.put(actual, bytes);
+      return { digest: actual, size };
     }
-    return content;
+    if (digest === undefined) return staging.takeUnknown(reader, onBytes);
+    await staging.take(reader, { digest, size }, await isStored(digest, size), onBytes);
+    return { digest, size };
   }
 }

@@ -178,7 +178,7 @@ const tampered: readonly (readonly [string, () => Buffer | Iterable<Buffer>, Reg
   [
     'a folder in place of a layer',
     () => tar(changed(largePath, ({ path }) => ({ path, type: '5' }))),
-    /a directory with content/,
+    /which does not belong there/,
   ],
   [
     'a sparse file in place of a layer',
