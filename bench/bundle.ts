@@ -1,0 +1,115 @@
+/**
+ * Measures how fast bundles are written, beside `cp` of the same file, in turns:
+ * `node bench/bundle.ts --help`.
+ *
+ * An export reads and hashes the blobs, writes the bundle, and syncs it before it gives it its name.
+ * `cp` reads one file, hashes nothing, and leaves what it wrote to the kernel: so there is a second
+ * one, that syncs its copy as well.
+ */
+import { mkdtempSync } from 'node:fs';
+import { rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { describeByteSize, parseByteSize } from '../src/lib/byte-size.ts';
+import { makeStore } from './bundle-content.ts';
+import { Calm } from './calm.ts';
+import { pairwise, spread, type Spread } from './statistics.ts';
+import { timedRun, type TimedRun } from './timed-run.ts';
+
+const HELP = `Usage: node bench/bundle.ts [options]
+
+  --size SIZE      bytes of the images (default: 1GB)
+  --rounds N       rounds, in each of which everything runs once (default: 3)
+  --directory DIR  where to work; room for five times the size (default: ${tmpdir()})
+`;
+
+const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+
+interface Bench {
+  readonly folder: string;
+  readonly data: string;
+  readonly image: string;
+  readonly bundle: string;
+}
+
+/** What is measured, in the order of a round. */
+const CASES: Record<string, (bench: Bench) => Promise<TimedRun>> = {
+  export: ({ data, image, bundle }) =>
+    timedRun(process.execPath, [main, 'export', image, '-o', bundle, '--data', data]),
+  cp: ({ bundle, folder }) => timedRun('cp', [bundle, join(folder, 'copy')]),
+  'cp and sync': ({ bundle, folder }) =>
+    timedRun('sh', ['-c', 'cp "$0" "$1" && sync "$1"', bundle, join(folder, 'copy')]),
+};
+
+const { values } = parseArgs({
+  options: {
+    help: { type: 'boolean', default: false },
+    size: { type: 'string', default: '1GB' },
+    rounds: { type: 'string', default: '3' },
+    directory: { type: 'string', default: tmpdir() },
+  },
+});
+if (values.help) process.stdout.write(HELP);
+else await run(parseByteSize(values.size) ?? 0, Number(values.rounds), values.directory);
+
+async function run(size: number, rounds: number, directory: string): Promise<void> {
+  const folder = mkdtempSync(join(directory, 'baleen-bundle-'));
+  try {
+    const data = join(folder, 'data');
+    const bench = {
+      folder,
+      data,
+      bundle: join(folder, 'bundle.tar'),
+      image: await makeStore(data, size),
+    };
+    const runs = new Map<string, TimedRun[]>(Object.keys(CASES).map((name) => [name, []]));
+    const calm = new Calm();
+    for (let round = 0; round < rounds; round++) {
+      for (const [name, measure] of Object.entries(CASES)) {
+        // What others have written is on the disk before anybody's time begins.
+        await timedRun('sync', []);
+        await calm.wait();
+        runs.get(name)?.push(await measure(bench));
+        await rm(join(folder, 'copy'), { force: true });
+      }
+    }
+    const { size: bytes } = await stat(bench.bundle);
+    process.stdout.write(report(bytes, runs, calm));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function report(bytes: number, runs: ReadonlyMap<string, readonly TimedRun[]>, calm: Calm): string {
+  const rates = (name: string): number[] =>
+    (runs.get(name) ?? []).map(({ seconds }) => bytes / seconds);
+  const lines = [...runs].map(([name, each]) => {
+    const rate = figures(
+      spread(rates(name)),
+      (value) => `${describeByteSize(Math.round(value))}/s`,
+    );
+    const peak = Math.max(...each.map((run) => run.peak));
+    const beside = ['cp', 'cp and sync'].map((other) =>
+      figures(
+        spread(pairwise(rates(name), rates(other)).map(Number)),
+        (value) => `${value.toFixed(2)} ×`,
+      ),
+    );
+    return `| ${[name, rate, ...beside, describeByteSize(peak)].join(' | ')} |`;
+  });
+  return [
+    `A bundle of ${describeByteSize(bytes)}; ${calm.disturbed} of ${calm.measurements} measurements began while others were busy.`,
+    '',
+    '| | rate | beside cp | beside cp and sync | resident |',
+    '| --- | --: | --: | --: | --: |',
+    ...lines,
+    '',
+  ].join('\n');
+}
+
+function figures(value: Spread | undefined, write: (value: number) => string): string {
+  if (value === undefined) return '–';
+  return `${write(value.median)} (${write(value.min)}–${write(value.max)})`;
+}
