@@ -38,7 +38,6 @@ export interface LackingImage {
 }
 
 export interface BundlePlanOptions {
-  readonly choice: Choice;
   /** Whether what refers to an image comes along: signatures, SBOMs, attestations. */
   readonly referrers: boolean;
 }
@@ -49,10 +48,9 @@ const cosignSuffixes = ['.sig', '.att', '.sbom'];
 /** Finds out what has to be in a bundle, and whether all of it is there. */
 export class BundlePlanner {
   readonly #options: BundlePlanOptions;
-  readonly #walks = new Map<
-    ImageSource,
-    { chosen: ImageWalk; stored: ImageWalk; all: ImageWalk }
-  >();
+  readonly #walks = new Map<ImageSource, Map<string, ImageWalk>>();
+  /** What was looked at already: somebody may name an image twice. */
+  readonly #seen = new Set<string>();
   readonly #images = new Map<string, BundledImage>();
   readonly #referrers = new Map<string, BundledReferrer>();
   readonly #manifests = new Map<Digest, BundledManifest>();
@@ -95,49 +93,38 @@ export class BundlePlanner {
     };
   }
 
-  async #add({ source, repository, reference }: ExportTarget): Promise<void> {
-    if (reference !== undefined) {
-      await this.#addImage(
-        source,
-        repository,
-        reference,
-        await digestOf(source, repository, reference),
-      );
-      return;
-    }
+  async #add(target: ExportTarget): Promise<void> {
+    const { source, repository, reference } = target;
+    if (reference !== undefined) return this.#addImage(target, reference);
     const tags = (await source.catalog.tags(repository)).filter((tag) => !isAttached(tag));
     if (tags.length === 0) this.#lack(repository, nameOf(repository), []);
-    for (const tag of tags) {
-      await this.#addImage(source, repository, tag, await digestOf(source, repository, tag));
-    }
+    for (const tag of tags) await this.#addImage(target, tag);
   }
 
-  async #addImage(
-    source: ImageSource,
-    repository: QualifiedName,
-    reference: Tag | Digest,
-    digest: Digest | undefined,
-  ): Promise<void> {
+  async #addImage(target: ExportTarget, reference: Tag | Digest): Promise<void> {
+    const { source, repository, choice } = target;
     const name = imageName(repository, reference);
-    if (this.#images.has(name)) return;
+    const request = `${name} ${JSON.stringify(choice)}`;
+    if (this.#seen.has(request)) return;
+    this.#seen.add(request);
+    const digest = await digestOf(source, repository, reference);
     if (digest === undefined) {
       this.#lack(repository, name, []);
       return;
     }
-    const parts = await this.#walksOf(source).chosen.image(digest);
+    const parts = await this.#walk(source, choice).image(digest);
     this.#take(source, parts);
     if (parts.lacks.length > 0) {
       this.#lack(repository, name, parts.lacks);
       return;
     }
     this.#name(name, digest, parts);
-    if (this.#options.referrers) await this.#addReferrers(source, repository, name, parts);
+    if (this.#options.referrers) await this.#addReferrers(target, name, parts);
   }
 
   /** All that refers to an image, to its parts, and to what refers to those. */
   async #addReferrers(
-    source: ImageSource,
-    repository: QualifiedName,
+    { source, repository }: ExportTarget,
     name: string,
     image: ImageParts,
   ): Promise<void> {
@@ -146,7 +133,7 @@ export class BundlePlanner {
     for (const subject of subjects) {
       const found = await source.referrers(repository, subject);
       for (const descriptor of found) {
-        const parts = await this.#walksOf(source).all.image(descriptor.digest);
+        const parts = await this.#walk(source, 'all').image(descriptor.digest);
         this.#take(source, parts);
         if (parts.lacks.length > 0) this.#lack(repository, name, parts.lacks, true);
         else this.#refer(repository, subject, descriptor, parts);
@@ -170,9 +157,9 @@ export class BundlePlanner {
     for (const tag of [listed, ...cosignSuffixes.map((suffix) => `${listed}${suffix}` as Tag)]) {
       const digest = await digestOf(source, repository, tag);
       if (digest === undefined) continue;
-      const { stored, all } = this.#walksOf(source);
       // A list that stands in for the referrers API may name what nobody wanted.
-      const parts = await (tag === listed ? stored : all).image(digest);
+      const choice = tag === listed ? 'stored' : 'all';
+      const parts = await this.#walk(source, choice).image(digest);
       if (parts.lacks.length > 0) {
         if (tag !== listed) this.#lack(repository, name, parts.lacks, true);
         continue;
@@ -186,7 +173,10 @@ export class BundlePlanner {
 
   #name(name: string, digest: Digest, { manifests, platforms }: ImageParts): void {
     const { mediaType, size } = manifests.find((manifest) => manifest.digest === digest)!;
-    const labels = [...new Set(platforms.map(formatPlatform))].filter(isShort).toSorted();
+    // It may have been asked for twice, for other platforms each.
+    const earlier = this.#images.get(name)?.platforms ?? [];
+    const all = new Set([...earlier, ...platforms.map(formatPlatform)]);
+    const labels = [...all].filter(isShort).toSorted();
     this.#images.set(name, { name, digest, mediaType, size, platforms: labels });
   }
 
@@ -225,17 +215,13 @@ export class BundlePlanner {
     this.#lacking.push({ name, isHosted, lacks, isReferrer });
   }
 
-  #walksOf(source: ImageSource): { chosen: ImageWalk; stored: ImageWalk; all: ImageWalk } {
-    let walks = this.#walks.get(source);
-    if (walks === undefined) {
-      walks = {
-        chosen: new ImageWalk(source, this.#options.choice),
-        stored: new ImageWalk(source, 'stored'),
-        all: new ImageWalk(source, 'all'),
-      };
-      this.#walks.set(source, walks);
-    }
-    return walks;
+  #walk(source: ImageSource, choice: Choice): ImageWalk {
+    const walks = this.#walks.get(source) ?? new Map<string, ImageWalk>();
+    this.#walks.set(source, walks);
+    const key = JSON.stringify(choice);
+    const walk = walks.get(key) ?? new ImageWalk(source, choice);
+    walks.set(key, walk);
+    return walk;
   }
 }
 

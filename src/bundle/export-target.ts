@@ -10,14 +10,21 @@ import {
 } from '../oci/repository-name.ts';
 import { parseImageTarget, type UpstreamNames } from '../registry/image-target.ts';
 import type { ImageSource } from './image-source.ts';
+import type { Choice } from './image-walk.ts';
 
-/** What is to be exported: an image, or every tag of a repository. */
-export interface ExportTarget {
+/** An image, or every tag of a repository. */
+export interface NamedImages {
   readonly source: ImageSource;
   /** The key in the record. */
   readonly repository: QualifiedName;
   /** Undefined for all of the repository. */
   readonly reference: Tag | Digest | undefined;
+}
+
+/** What is to be exported. */
+export interface ExportTarget extends NamedImages {
+  /** What of an index. */
+  readonly choice: Choice;
 }
 
 /** Where images are looked for. */
@@ -34,7 +41,7 @@ export interface ExportSources {
  * Understands what users write: `nginx:1.27`, `ghcr.io/org/app@sha256:…`, `local/app`.
  * @throws RegistryError DIGEST_INVALID, TAG_INVALID, NAME_INVALID, or NAME_UNKNOWN
  */
-export function parseExportTarget(text: string, sources: ExportSources): ExportTarget {
+export function parseExportTarget(text: string, sources: ExportSources): NamedImages {
   const { hosted, cached, names, isHosted } = sources;
   const pushed = isDigest(text) ? undefined : parseImageReference(text);
   if (pushed !== undefined && hosted !== undefined && isHosted(pushed.name)) {

@@ -3,14 +3,13 @@ import type { Command } from 'commander';
 import { BundlePlanner, type BundlePlan } from '../bundle/bundle-plan.ts';
 import { keyId } from '../bundle/bundle-signature.ts';
 import { bundleSize, writeBundle } from '../bundle/bundle-writer.ts';
-import { parseExportTarget, type ExportTarget } from '../bundle/export-target.ts';
 import { readInventory } from '../bundle/held-blobs.ts';
 import { readBundleDigests } from '../bundle/read-digests.ts';
 import type { Config } from '../config/config.ts';
 import { describeByteSize } from '../lib/byte-size.ts';
 import { ticksWhile } from '../lib/ticks.ts';
-import { isRegistryError } from '../oci/errors.ts';
 import { CommandFailure, type CommandContext } from './context.ts';
+import { gatherTargets } from './export-images.ts';
 import {
   addExportOptions,
   exportChoices,
@@ -18,7 +17,6 @@ import {
   type ExportChoices,
   type ExportOptions,
 } from './export-options.ts';
-import { listedImages } from './export-list.ts';
 import { openOutput } from './export-output.ts';
 import {
   adviceFor,
@@ -88,8 +86,7 @@ class Export {
     }
     const key = await signingKey(this.#options, this.#context);
     await using sources = await openSources(this.#config, this.#context);
-    const listed = await listedImages(this.#options.file ?? [], this.#context.stdin, sources);
-    const plan = await this.#plan([...images, ...listed], sources);
+    const plan = await this.#plan(images, sources);
     const planned = plannedOf(plan, bundleSize(plan, key));
     this.#tell(planned, describePlan(planned));
     if (dryRun === true) {
@@ -104,14 +101,12 @@ class Export {
 
   /** @throws CommandFailure where something is lacking */
   async #plan(images: readonly string[], sources: OpenSources): Promise<BundlePlan> {
-    const { since = [], have = [], referrers, json } = this.#options;
-    const targets = images.map((text) => targetOf(text, sources));
+    const { file: files = [], since = [], have = [], referrers, json } = this.#options;
+    const request = { images, files, choice: this.#choices.choice };
+    const targets = await gatherTargets(request, sources, this.#context);
     const earlier = await Promise.all(since.map(readBundleDigests));
     const held = [...earlier.map(({ blobs }) => blobs), ...have.map(readInventory)];
-    const planner = new BundlePlanner({
-      choice: this.#choices.choice,
-      referrers: referrers === true,
-    });
+    const planner = new BundlePlanner({ referrers: referrers === true });
     const plan = await planner.plan(targets, held);
     if (plan.lacking.length === 0) return plan;
     if (json === true) {
@@ -170,15 +165,6 @@ class Export {
     const say = this.#choices.output === '-' ? stderr : stdout;
     if (this.#options.json !== true) say(text);
     else if (document !== undefined) say(`${JSON.stringify(document)}\n`);
-  }
-}
-
-function targetOf(text: string, sources: OpenSources): ExportTarget {
-  try {
-    return parseExportTarget(text, sources);
-  } catch (error) {
-    if (!isRegistryError(error)) throw error;
-    throw new CommandFailure(`${text}: ${error.message}`, { cause: error });
   }
 }
 

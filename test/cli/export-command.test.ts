@@ -135,6 +135,33 @@ describe('baleen export', () => {
     );
   });
 
+  it('takes what fits a pattern, and what lists name, for the platforms that they tell', async () => {
+    writeFileSync(file('list.txt'), 'krill:1 platform=linux/amd64 # ours\nquay.io/org/docker:v*\n');
+    await exported('list.tar', '-f', file('list.txt'), 'krill:p*');
+    const { digests: named, contents } = await readBundle(file('list.tar'));
+    expect(named.images.map(({ name, platforms }) => [name, platforms])).toEqual([
+      ['docker.io/library/krill:1', ['linux/amd64']],
+      ['docker.io/library/krill:plain', ['linux/amd64']],
+      ['quay.io/org/docker:v1', ['linux/amd64']],
+    ]);
+    expect(contents).not.toContain(arm64.manifest.digest);
+    // Asked for once more, for another platform: both are meant.
+    writeFileSync(file('list.txt'), 'krill:1 platform=linux/amd64\n');
+    await exported('both.tar', '-f', file('list.txt'), '--platform', 'linux/arm64', 'krill:1');
+    expect((await readBundle(file('both.tar'))).digests.images[0]?.platforms).toEqual([
+      'linux/amd64',
+      'linux/arm64',
+    ]);
+    writeFileSync(file('other.txt'), 'krill\n');
+    const latest = await baleen('export', '-o', file('none.tar'), '-f', file('other.txt'));
+    expect(latest.stderr).toContain('docker.io/library/krill:latest\n    it is not known here');
+    const none = await baleen('export', '-o', file('none.tar'), 'krill:9*');
+    expect([none.status, none.stderr]).toEqual([
+      1,
+      expect.stringContaining('none of its 2 tags fits'),
+    ]);
+  });
+
   it('refuses what is not wholly stored before it writes, and says what brings it', async () => {
     const run = await baleen(
       'export',
