@@ -43,7 +43,8 @@ export class OfflineAnswers {
   /** What a request for a manifest fails with, and notes it where it is for want of an upstream. */
   async ofManifest(route: ProxiedRoute, reference: Reference, error: unknown): Promise<unknown> {
     if (!isRegistryError(error, 'UPSTREAM_OFFLINE')) return error;
-    const image = imageName(route.key, reference);
+    const isElsewhere = strangerIn(route) !== undefined;
+    const image = imageName(isElsewhere ? route.repository : route.key, reference);
     const sighting = { image, ...(await this.#aboutManifest(route.key, reference)) };
     // Clients look whether there is any: it is no image, and comes with its image's referrers.
     if (!isOfReferrers(reference)) this.#options.missed(sighting);
@@ -118,16 +119,33 @@ function refusal(
   toldAs: 'MANIFEST_UNKNOWN' | 'BLOB_UNKNOWN',
   what: string,
   images: readonly string[],
-  { remote }: ProxiedRoute,
+  route: ProxiedRoute,
   cause: RegistryError,
 ): RegistryError {
   const [image] = images;
+  const stranger = strangerIn(route);
+  const why =
+    stranger === undefined
+      ? `${route.remote.name} is configured offline`
+      : `${stranger} is not among the upstreams (add it, with offline: true)`;
   const remedy =
     image === undefined
       ? ''
       : `: on the connected side run "baleen warm ${image}" and "baleen export", then "baleen import" here`;
-  const message = `${what}, and ${remote.name} is configured offline${remedy}`;
-  return new RegistryError('UPSTREAM_OFFLINE', message, { toldAs, cause, detail: { images } });
+  return new RegistryError('UPSTREAM_OFFLINE', `${what}, and ${why}${remedy}`, {
+    toldAs,
+    cause,
+    detail: { images },
+  });
+}
+
+/**
+ * The registry that a client meant, where it is no upstream here: its name is taken for the front of one of
+ * Docker Hub's, which have no dots there.
+ */
+function strangerIn({ remote, repository }: ProxiedRoute): string | undefined {
+  const [front = ''] = repository.split('/');
+  return remote.name === 'docker.io' && front.includes('.') ? front : undefined;
 }
 
 /** The tag that stands in for a referrers API, and those under which cosign puts what it signs with. */

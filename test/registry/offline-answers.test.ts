@@ -74,6 +74,16 @@ describe('a manifest that is not here', () => {
     ]);
   });
 
+  it('is named as it was meant where its registry is not configured here', async () => {
+    const route = scaffold.offlineRoute('quay.io/org/tool');
+    const error = await answers.ofManifest(route, '1.0' as Tag, offline);
+    expect((error as RegistryError).message).toContain(
+      'quay.io/org/tool:1.0 is not here, and quay.io is not among the upstreams (add it, with offline: true): ' +
+        'on the connected side run "baleen warm quay.io/org/tool:1.0"',
+    );
+    expect(noted).toEqual([{ image: 'quay.io/org/tool:1.0' }]);
+  });
+
   it('is noted by a digest that nothing here names', async () => {
     const digest = digestOf(Buffer.from('unheard of'));
     await ofManifest(digest);
