@@ -123,10 +123,10 @@ await describeWith(
         .split('\n')
         .slice(1)
         .filter(Boolean)
-        .map((line) => line.split(/\s+/).slice(0, 3));
+        .map((line) => line.split(/\s+/).slice(0, 3).join(' '));
       expect(found.toSorted()).toEqual(
         Object.entries(images)
-          .map(([name, { manifest }]) => [name, manifest.mediaType, manifest.digest])
+          .map(([name, { manifest }]) => `${name} ${manifest.mediaType} ${manifest.digest}`)
           .toSorted(),
       );
     });
