@@ -82,7 +82,7 @@ export class BlobFetches {
     let isFirst = false;
     const amount = await this.#flights.run(`${route.key} ${blob.digest}`, () => {
       isFirst = true;
-      return this.#limit.run(() => this.#fill(route, blob));
+      return this.#fill(route, blob);
     });
     return isFirst ? amount : nothing;
   }
@@ -97,8 +97,9 @@ export class BlobFetches {
       },
     };
     try {
+      // Who waits for the next attempt leaves the place to others.
       await patience.ask(route.remote.upstream, () =>
-        filler.fill(route, blob.digest, options, signal),
+        this.#limit.run(() => filler.fill(route, blob.digest, options, signal)),
       );
     } catch (error) {
       const amount = this.ledger.ended(blob, mine, false);

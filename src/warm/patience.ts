@@ -16,13 +16,26 @@ import type { WarmWaiting } from './warm-event.ts';
  */
 
 export interface PatienceOptions {
-  /** Milliseconds to wait for quota, since the upstream's last answer. */
+  /** Milliseconds to wait for quota, since the first refusal. */
   readonly forQuota: number;
-  /** Milliseconds to wait for an upstream that does not answer, since its last answer. */
+  /** Milliseconds to wait for an upstream that does not answer, since it was first found so. */
   readonly forOutage: number;
 }
 
 export const usualPatience: PatienceOptions = { forQuota: 30 * 60_000, forOutage: 60_000 };
+
+/** What tells the time and lets it pass; tests have another. */
+export interface PatienceClock {
+  /** Milliseconds, of a clock that never goes back. */
+  now(): number;
+  /** Settles after so many milliseconds, or with the signal. */
+  sleep(wait: number, signal: AbortSignal): Promise<void>;
+}
+
+const realClock: PatienceClock = {
+  now: () => performance.now(),
+  sleep: (wait, signal) => delay(wait, undefined, { signal }).catch(() => undefined),
+};
 
 /** Attempts at one thing that others of the same upstream get along without. */
 const maxAttempts = 8;
@@ -35,12 +48,19 @@ export class Patience {
   readonly #options: PatienceOptions;
   readonly #tell: (wait: WarmWaiting) => void;
   readonly #signal: AbortSignal;
-  /** When each upstream last gave an answer, or was first asked; of `performance.now()`. */
-  readonly #answeredAt = new Map<Upstream, number>();
+  readonly #clock: PatienceClock;
+  /** Since when those that gave no answer last give none; by the clock. */
+  readonly #failingSince = new Map<Upstream, number>();
   /** The end of the wait that was told of last. */
   readonly #toldUntil = new Map<Upstream, number>();
 
-  constructor(options: PatienceOptions, tell: (wait: WarmWaiting) => void, signal: AbortSignal) {
+  constructor(
+    options: PatienceOptions,
+    tell: (wait: WarmWaiting) => void,
+    signal: AbortSignal,
+    clock: PatienceClock = realClock,
+  ) {
+    this.#clock = clock;
     this.#options = options;
     this.#tell = tell;
     this.#signal = signal;
@@ -51,13 +71,13 @@ export class Patience {
    * @throws RegistryError TOOMANYREQUESTS where that takes too long; or the signal's reason
    */
   async forBudget(upstream: Upstream): Promise<void> {
-    const started = performance.now();
+    const started = this.#clock.now();
     for (;;) {
       this.#signal.throwIfAborted();
       const { stretch, until, remaining } = upstream.thrift;
       if (stretch === 1) return;
       const wait = Math.max(until - Date.now(), 100);
-      if (performance.now() + wait > started + this.#options.forQuota) {
+      if (this.#clock.now() + wait > started + this.#options.forQuota) {
         const seconds = Math.ceil(wait / 1000);
         throw new RegistryError(
           'TOOMANYREQUESTS',
@@ -66,7 +86,7 @@ export class Patience {
         );
       }
       this.#tellOnce(upstream, wait, 'budget');
-      await this.#sleep(Math.min(wait, nap));
+      await this.#clock.sleep(Math.min(wait, nap), this.#signal);
     }
   }
 
@@ -76,53 +96,45 @@ export class Patience {
    *   too long; or the signal's reason, at once, whatever becomes of the question
    */
   async ask<T>(upstream: Upstream, question: () => Promise<T>): Promise<T> {
-    if (!this.#answeredAt.has(upstream)) this.#answered(upstream);
     for (let attempt = 1; ; attempt++) {
       this.#signal.throwIfAborted();
       try {
         const answer = await untilAborted(question(), this.#signal);
-        this.#answered(upstream);
+        this.#failingSince.delete(upstream);
         return answer;
       } catch (error) {
         this.#signal.throwIfAborted();
         if (!isWorthWaiting(error)) {
-          this.#answered(upstream);
+          this.#failingSince.delete(upstream);
           throw error;
         }
         const wait = Math.max(backOff(attempt), (error.retryAfter ?? 0) * 1000);
         const isLimit = error.code === 'TOOMANYREQUESTS';
         if (!isLimit && attempt >= maxAttempts) throw error;
         const { forQuota, forOutage } = this.#options;
-        const since = this.#answeredAt.get(upstream) ?? 0;
+        const since = this.#failingSince.get(upstream) ?? this.#clock.now();
+        this.#failingSince.set(upstream, since);
         const end = since + (isLimit ? forQuota : forOutage);
-        if (performance.now() + wait > end) throw error;
+        if (this.#clock.now() + wait > end) throw error;
         this.#tellOnce(upstream, wait, isLimit ? 'rate-limit' : 'unavailable');
-        await this.#sleep(wait);
+        await this.#clock.sleep(wait, this.#signal);
       }
     }
   }
 
   /** A moment, before something is looked at again. Rejects with the signal's reason. */
   async pause(): Promise<void> {
-    await this.#sleep(1_000);
+    await this.#clock.sleep(1_000, this.#signal);
     this.#signal.throwIfAborted();
-  }
-
-  #answered(upstream: Upstream): void {
-    this.#answeredAt.set(upstream, performance.now());
   }
 
   /** Many may wait for the same. */
   #tellOnce(upstream: Upstream, wait: number, reason: WarmWaiting['reason']): void {
-    const now = performance.now();
+    const now = this.#clock.now();
     if (now < (this.#toldUntil.get(upstream) ?? -Infinity)) return;
     this.#toldUntil.set(upstream, now + wait);
     const seconds = Math.ceil(wait / 1000);
     this.#tell({ kind: 'waiting', upstream: upstream.name, seconds, reason });
-  }
-
-  async #sleep(wait: number): Promise<void> {
-    await delay(wait, undefined, { signal: this.#signal }).catch(() => undefined);
   }
 }
 

@@ -20,8 +20,8 @@ export interface RepositoryQuestionsOptions {
   readonly manifests: Pick<ManifestService, 'get'>;
   readonly referrers: Pick<ReferrerListService, 'list'>;
   readonly patience: Patience;
-  /** Questions at the same time. */
-  readonly limit: Limit;
+  /** Questions at the same time; who waits for the next attempt is none of them. */
+  readonly questions: Limit;
   readonly signal: AbortSignal;
 }
 
@@ -36,33 +36,28 @@ export class RepositoryQuestions implements ManifestQuestions {
   }
 
   async manifest(reference: Reference): Promise<ManifestAnswer> {
-    const { manifests, patience, limit } = this.#options;
-    const { upstream } = this.#route.remote;
-    const get = (): Promise<ManifestAnswer> => manifests.get(this.#route, reference);
-    return limit.run(async () => {
-      if (!(await this.#isStored(reference))) await patience.forBudget(upstream);
-      for (let checks = 1; ; checks++) {
-        const answer = await patience.ask(upstream, get);
-        const { kind, detail } = answer.outcome;
-        // The check goes on behind what was served to somebody who could not wait.
-        const isSlow = kind === 'stale' && detail === 'UPSTREAM_TIMEOUT';
-        if (!isSlow || checks === maxSlowChecks) return answer;
-        await patience.pause();
-      }
-    });
+    const { manifests, patience } = this.#options;
+    if (!(await this.#isStored(reference))) {
+      await patience.forBudget(this.#route.remote.upstream);
+    }
+    for (let checks = 1; ; checks++) {
+      const answer = await this.#ask(() => manifests.get(this.#route, reference));
+      const { kind, detail } = answer.outcome;
+      // The check goes on behind what was served to somebody who could not wait.
+      const isSlow = kind === 'stale' && detail === 'UPSTREAM_TIMEOUT';
+      if (!isSlow || checks === maxSlowChecks) return answer;
+      await patience.pause();
+    }
   }
 
   async referrers(subject: Digest): Promise<readonly Descriptor[]> {
-    const { referrers, patience, limit } = this.#options;
-    const { upstream } = this.#route.remote;
-    const answer = await limit.run(() =>
-      patience.ask(upstream, () => referrers.list(this.#route, subject)),
-    );
-    return answer.manifests;
+    const { referrers } = this.#options;
+    const { manifests } = await this.#ask(() => referrers.list(this.#route, subject));
+    return manifests;
   }
 
   async tagged(tag: Tag): Promise<ManifestAnswer | undefined> {
-    const { catalog, patience, limit, signal } = this.#options;
+    const { catalog, signal } = this.#options;
     const { key, repository, remote } = this.#route;
     const { upstream, policy } = remote;
     // A note of our own: clients that look for a new signature are not to be kept from finding it.
@@ -71,9 +66,7 @@ export class RepositoryQuestions implements ManifestQuestions {
       if ((await catalog.tag(key, tag)) === undefined) {
         if (await catalog.absent(key, note)) return undefined;
         // Free of Docker Hub's quota, which a GET in vain is not.
-        await limit.run(() =>
-          patience.ask(upstream, () => upstream.resolve(repository, tag, signal)),
-        );
+        await this.#ask(() => upstream.resolve(repository, tag, signal));
       }
       return await this.manifest(tag);
     } catch (error) {
@@ -81,6 +74,11 @@ export class RepositoryQuestions implements ManifestQuestions {
       await catalog.putAbsent(key, note, policy.tagTtl(tag));
       return undefined;
     }
+  }
+
+  #ask<T>(question: () => Promise<T>): Promise<T> {
+    const { patience, questions } = this.#options;
+    return patience.ask(this.#route.remote.upstream, () => questions.run(question));
   }
 
   /** Whether it can be had without spending quota: a tag's check is free, or put off. */
