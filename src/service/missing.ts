@@ -137,6 +137,8 @@ export class Missing {
       if (round % Math.ceil(lookInterval / writeInterval) === 0) await this.#look();
       await this.#write();
     }
+    // What came while that was going on.
+    await this.#write();
   }
 
   #note(sighting: Sighting): void {
