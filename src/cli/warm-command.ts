@@ -56,6 +56,9 @@ export function addWarmCommand(program: Command, context: CommandContext): void 
       if (list.faults.length > 0) context.stderr(describeFaults(list.faults));
       if (list.images.length > 0) {
         const images = list.images.map((image) => withNewest(image, newest));
+        if (newest !== undefined && !images.some((image) => image.newest !== undefined)) {
+          command.error("error: --newest is for patterns of tags, such as 'nginx:1.2*'");
+        }
         const parameters = { ...given, images };
         const wishes = wishesOf(command, parameters);
         await warm(config, context, options.json === true, parameters, wishes);

@@ -1,4 +1,4 @@
-import type { ImageDone, WarmEvent } from '../warm/warm-event.ts';
+import type { ImageDone, WarmEvent, WarmProgress } from '../warm/warm-event.ts';
 import { CommandFailure, type CommandContext } from './context.ts';
 import { LiveLines, usualTerminal } from './live-lines.ts';
 import { WarmStatus } from './warm-status.ts';
@@ -20,6 +20,9 @@ export interface WarmPrinterOptions {
   readonly jobs: number;
 }
 
+/** Bytes from which on it may take long enough for somebody to wonder. */
+const worthTelling = 256 * 1024 * 1024;
+
 /** Prints what a run tells: on a person's terminal with lines that change, elsewhere line by line. */
 export class WarmPrinter {
   readonly #context: CommandContext;
@@ -28,6 +31,7 @@ export class WarmPrinter {
   readonly #status: WarmStatus;
   readonly #results = new Map<string, number>();
   readonly #failures: ImageDone[] = [];
+  #tenths = 0;
 
   constructor(context: CommandContext, options: WarmPrinterOptions) {
     this.#context = context;
@@ -59,6 +63,14 @@ export class WarmPrinter {
 
   readonly #size = (): typeof usualTerminal => this.#context.terminalSize?.() ?? usualTerminal;
 
+  /** Where there is no terminal, a line for each tenth: it shows whoever watches that something happens. */
+  #tenth({ bytes, total }: WarmProgress): string | undefined {
+    const tenth = total >= worthTelling ? Math.floor((bytes / total) * 10) : 0;
+    if (tenth <= this.#tenths || tenth === 10) return undefined;
+    this.#tenths = tenth;
+    return `${''.padEnd(10)}${this.#status.total}`;
+  }
+
   #print(event: WarmEvent): void {
     if (event.kind === 'image') this.#count(event);
     if (this.#options.json) {
@@ -68,7 +80,8 @@ export class WarmPrinter {
     const line = this.#lineOf(event);
     this.#status.note(event, performance.now());
     if (this.#live === undefined) {
-      if (line !== undefined) this.#context.stdout(`${line}\n`);
+      const plain = event.kind === 'progress' ? this.#tenth(event) : line;
+      if (plain !== undefined) this.#context.stdout(`${plain}\n`);
       return;
     }
     if (event.kind === 'summary') this.#live.clear();

@@ -48,11 +48,12 @@ export class WarmStatus {
     return [
       ...shown.map((planned) => imageLine(planned, came.get(planned.image), columns)),
       ...(rest > 0 ? [`  and ${rest} more`] : []),
-      this.#total(),
+      this.total,
     ];
   }
 
-  #total(): string {
+  /** How far all of it has come. */
+  get total(): string {
     if (this.#progress === undefined) return 'reading manifests …';
     const { bytes, total, images, images_done: done } = this.#progress;
     const share = total > 0 ? ` (${Math.floor((bytes / total) * 100)}%)` : '';

@@ -17,7 +17,9 @@ export function findInLines(text: string, findings: ImageFindings): void {
       .replace(/(?:^|\s)#.*$/, '')
       .split(/\s+/)
       .filter((word) => word !== '');
-    if (words.length > 0) readWords(words, nth + 1, findings);
+    // What `uniq -c` counts stands in front.
+    const named = words.length > 1 && /^\d+$/.test(words[0] ?? '') ? words.slice(1) : words;
+    if (named.length > 0) readWords(named, nth + 1, findings);
   }
 }
 

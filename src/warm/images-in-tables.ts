@@ -30,9 +30,12 @@ export function findInTable(text: string, findings: ImageFindings): boolean {
   return true;
 }
 
+/** Characters of a line of titles: kubectl aligns them with what stands below, which may be long. */
+const longestTitles = 10_000;
+
 /** The columns that a line of titles names; undefined where it is none, or none of them has images. */
 function columnsOf(line: string): Column[] | undefined {
-  if (!/^[A-Z][A-Z ()/-]*$/.test(line.trimEnd())) return undefined;
+  if (line.length > longestTitles || !/^[A-Z][A-Z ()/-]*$/.test(line.trimEnd())) return undefined;
   // A title may be two words: IMAGE ID.
   const titles = [...line.matchAll(/[A-Z()/-]+(?: [A-Z()/-]+)*/g)];
   const columns = titles.map(({ 0: title, index }, nth) => ({
@@ -58,5 +61,7 @@ function imagesOf(line: string, columns: readonly Column[]): string[] {
 function offer(text: string, line: number, findings: ImageFindings): void {
   const read = readImageText(text);
   if (read.kind === 'image') findings.add({ reference: read.reference });
-  else if (read.kind !== 'nothing') findings.fault(line, explainImageText(text, read.kind));
+  // containerd lists the IDs of images beside their names.
+  else if (read.kind !== 'nothing' && !text.startsWith('sha256:'))
+    findings.fault(line, explainImageText(text, read.kind));
 }

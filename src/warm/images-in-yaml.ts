@@ -33,7 +33,7 @@ type Node = ParsedNode | null;
 export async function findInYaml(text: string, findings: ImageFindings): Promise<void> {
   for (const { part, line } of documentsOf(text)) {
     // Most of what Helm renders names no image. A list of images need not have the word in it.
-    if (!/image|^[-[]/im.test(part)) continue;
+    if (!/image|^(?:- |\[)/im.test(part)) continue;
     if (part.length > maxYamlDocument) {
       const limit = describeByteSize(maxYamlDocument);
       const message = `the document that begins here is larger than ${limit}: give it as JSON (kubectl get … -o json)`;

@@ -19,7 +19,7 @@ const preReleaseWords =
   'alpha|beta|pre|preview|rc|cr|dev|nightly|snapshot|canary|next|ea|milestone|(?:a|b|m)(?=\\d)';
 
 const shape = new RegExp(
-  String.raw`^v?(\d+(?:\.\d+)*)(?:[-._]?((?:${preReleaseWords})(?:[.-]?\d+)*)(?![a-z]))?(?:[-_.+](.+))?$`,
+  String.raw`^v?(\d+(?:\.\d+)*)(?:[-._]?((?:${preReleaseWords})(?:[.-]?\d+(?:[.-]\d+)*)?)(?![a-z]))?(?:[-_.+](.+))?$`,
   'i',
 );
 

@@ -185,6 +185,17 @@ present   docker.io/library/redis:7
     );
   });
 
+  it('prints there how far it has come, for each tenth of what takes long', async () => {
+    const total = 1024 * 1024 * 1024;
+    const shares = [0, 0.05, 0.12, 0.19, 0.55, 0.3, 0.56, 1];
+    const steps = shares.map((share) => ({ ...progress, total, bytes: Math.ceil(total * share) }));
+    const { stdout } = await run(['x'], [...steps, summary]);
+    const told = stdout
+      .split('\n')
+      .flatMap((line) => /^ {10}0 of 3 images, .+ \((\d+)%\)/.exec(line)?.[1] ?? []);
+    expect(told).toEqual(['12', '55']);
+  });
+
   it('names each failure with its code and its message, and ends with 1', async () => {
     const events = [warmed, failed, { ...summary, failed: 1 }];
     const { status, stdout, stderr } = await run(['nginx:1.27', 'busybox'], events);
@@ -283,6 +294,7 @@ present   docker.io/library/redis:7
     [['x', '--jobs', 'many'], 'jobs has to be a number from 1 to 64'],
     [['x', '--bandwidth', '50G'], 'bandwidth has to be a size, such as 50MiB'],
     [['x', '--newest', '-1'], '--newest expects a number of versions, such as 3'],
+    [['nginx', '--newest', '3'], "--newest is for patterns of tags, such as 'nginx:1.2*'"],
     [['-f', '/no/such/list'], '/no/such/list: there is no such file'],
   ])('refuses misuse with status 2: %j', async (args, reason) => {
     const { status, stderr, asked } = await run(args, []);

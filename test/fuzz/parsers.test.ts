@@ -13,6 +13,7 @@ import { isDescriptor } from '../../src/oci/descriptor.ts';
 import { isDigest, parseDigest } from '../../src/oci/digest.ts';
 import { isRegistryError } from '../../src/oci/errors.ts';
 import { parseManifest } from '../../src/oci/manifest.ts';
+import { formatPlatform, parsePlatform } from '../../src/oci/platform.ts';
 import { parsePushedManifest } from '../../src/oci/pushed-manifest.ts';
 import { parseReference } from '../../src/oci/reference.ts';
 import { parseRepositoryName } from '../../src/oci/repository-name.ts';
@@ -121,6 +122,14 @@ const subjects: Readonly<Record<string, Subject>> = {
       return [...manifests, ...blobs, ...(subject ? [subject] : [])].every(isDescriptor);
     },
     refuses: code('MANIFEST_INVALID'),
+  },
+  'a platform': {
+    samples: ['linux/amd64', 'linux/arm/v7', 'windows(10.0.17763)/amd64', 'arm64'],
+    holds(text) {
+      const platform = parsePlatform(text);
+      return formatPlatform(parsePlatform(formatPlatform(platform))) === formatPlatform(platform);
+    },
+    refuses: code('REQUEST_INVALID'),
   },
   'a range': {
     samples: ['bytes=0-99', 'bytes=-5,10-', 'bytes=1-2, 4-5, 900-'],

@@ -141,6 +141,15 @@ describe('a text that means harm', () => {
     expect(faults).toHaveLength(1);
   });
 
+  it('is not looked at where it has no images, however many documents it has', async () => {
+    expect(await referencesIn(`${'---\n'.repeat(200_000)}image: last:1\n`)).toEqual(['last:1']);
+  });
+
+  it('is no table where its first line has no end', async () => {
+    const { images, faults } = await findImages('A '.repeat(2_000_000));
+    expect([images, faults.length]).toEqual([[], 100]);
+  });
+
   it('is refused in words where a document is too large for YAML', async () => {
     const text = `image: first:1\n---\nimage: big:1\npad: "${'x'.repeat(maxYamlDocument)}"\n---\nimage: last:1\n`;
     const { images, faults } = await findImages(text);

@@ -37,6 +37,13 @@ describe('in a plain list', () => {
     expect(await referencesIn('nginx:{1.26,1.27}*')).toEqual(['nginx:{1.26,1.27}*']);
   });
 
+  it('there may be numbers in front that tell how often each was found', async () => {
+    expect(await referencesIn('      3 nginx:1.27\n     12 redis:7\n')).toEqual([
+      'nginx:1.27',
+      'redis:7',
+    ]);
+  });
+
   it('each is found once, however it is written, in the order of the first time', async () => {
     const text = `redis\ndocker.io/library/nginx:1.27\nnginx:1.27\nredis:latest\nindex.docker.io/library/redis\nlocalhost:5000/redis\nredis:7`;
     expect(await referencesIn(text)).toEqual([
@@ -130,7 +137,7 @@ describe('in a table', () => {
       'nginx:1.27       0123456789ab        279MB         72.9MB    U   ',
     ].join('\n');
     expect(await referencesIn(docker)).toEqual(['nginx:1.27']);
-    const ctr = `REF                          TYPE      DIGEST SIZE PLATFORMS LABELS\ndocker.io/library/redis:7    app/x     ${digest} 1 MiB linux/amd64 -\n`;
+    const ctr = `REF                          TYPE      DIGEST SIZE PLATFORMS LABELS\ndocker.io/library/redis:7    app/x     ${digest} 1 MiB linux/amd64 -\nsha256:0123456789abcdef       app/x     ${digest} 1 MiB linux/amd64 -\n`;
     expect(await referencesIn(ctr)).toEqual(['docker.io/library/redis:7']);
   });
 

@@ -130,6 +130,12 @@ describe('the newest tags', () => {
       ['1.100000000000000000000'],
     ],
     ['know revisions', ['1.2.3-debian-12-r9', '1.2.3-debian-12-r10'], 1, ['1.2.3-debian-12-r10']],
+    [
+      'are told in no time, whatever an upstream calls its tags',
+      [`1rc${'1'.repeat(120)}x`, '1.0'],
+      1,
+      ['1.0'],
+    ],
     ['are none where no tag is a version', ['latest', 'stable', '7f3c2d1', 'bookworm'], 1, []],
   ])('%s', (_what, tags, count, newest) => {
     expect(newestOf(tags, count)).toEqual(newest);
