@@ -49,6 +49,7 @@ describe('a Baleen that is offline', () => {
     reef = {
       url: upstream.url,
       credentials: { helper: 'reef' },
+      deny: ['secret/**'],
       tag_ttl: '0s',
       negative_ttl: '0s',
     };
@@ -102,6 +103,8 @@ describe('a Baleen that is offline', () => {
     const child = await get(url(`manifests/${arm64.manifest.digest}`));
     expect(child.text).toContain(`(linux/arm64 of ${name}:v1) is not here`);
     expect(await (await fetch(url('manifests/v2'), { method: 'HEAD' })).text()).toBe('');
+    const denied = await get(`${baleen.url}/v2/reef.example/secret/whale/manifests/v1`);
+    expect(denied.status).toBe(403);
     await rm(blobPath(baleen, amd64.blobs[1]!.digest));
     const blob = await get(url(`blobs/${amd64.blobs[1]!.digest}`));
     expect(blob.status).toBe(404);
