@@ -21,6 +21,7 @@ import {
   createRegistryObserver,
 } from './service/observers.ts';
 import { failureGrace, ProcessFailure, watchForFailures } from './service/process-failures.ts';
+import { printTo } from './cli/print-to.ts';
 import { runProgram } from './cli/program.ts';
 import { PullThrough } from './service/pull-through.ts';
 import { reloadSignal } from './service/reload-signal.ts';
@@ -273,8 +274,8 @@ export async function run(): Promise<never> {
         // A serial console says that it has none.
         return columns && rows ? { columns, rows } : undefined;
       },
-      stdout: (text) => void process.stdout.write(text),
-      stderr: (text) => void process.stderr.write(text),
+      stdout: printTo(process.stdout),
+      stderr: printTo(process.stderr),
     });
     // All is drained and closed; what a library may still wait for is not worth waiting for.
     process.exit(status);

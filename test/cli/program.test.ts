@@ -198,4 +198,13 @@ const start = (...args: string[]): { status: number | null; stdout: string; stde
     expect(refused.status).toBe(2);
     expect(refused.stderr).toContain('2 faults in the configuration');
   });
+
+  it('ends without a word where nobody reads what it prints', () => {
+    const line = [process.execPath, main, 'config', 'print', '--config', good];
+    const piped = spawnSync('sh', ['-c', '"$0" "$@" | exit 3', ...line], {
+      encoding: 'utf8',
+      env: { PATH: process.env['PATH'] },
+    });
+    expect(piped).toMatchObject({ status: 3, stdout: '', stderr: '' });
+  });
 });
