@@ -62,7 +62,7 @@ export class SplitOutput implements BundleOutput {
   /** Parts that were whole go as well: without the others they are nothing. */
   async abandon(): Promise<void> {
     await this.#part?.abandon();
-    for (let number = 1; number < this.#count; number++) {
+    for (let number = 1; number <= this.#count; number++) {
       await rm(partName(this.#path, number), { force: true }).catch(() => undefined);
     }
   }
