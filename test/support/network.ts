@@ -29,7 +29,7 @@ export class IsolatedNetwork implements Network, AsyncDisposable {
 
   /** Why there can be none here; undefined where there can. */
   static async fault(): Promise<string | undefined> {
-    const script = 'ip link set lo up && mount --bind /etc/hostname /etc/hostname';
+    const script = 'ip link set lo up && mount --bind /etc/resolv.conf /etc/resolv.conf';
     const { code, stderr } = await tryCommand('unshare', [...apart, 'sh', '-c', script]);
     return code === 0 ? undefined : `no network namespace: ${stderr.trim()}`;
   }
