@@ -200,10 +200,15 @@ const start = (...args: string[]): { status: number | null; stdout: string; stde
   });
 
   it('ends without a word where nobody reads what it prints', () => {
-    const line = [process.execPath, main, 'config', 'print', '--config', good];
+    // It has more to do once it has printed: time to hear of it.
+    const line = [process.execPath, main, 'warm', 'nowhere.example/x', '--json'];
     const piped = spawnSync('sh', ['-c', '"$0" "$@" | exit 3', ...line], {
       encoding: 'utf8',
-      env: { PATH: process.env['PATH'] },
+      env: {
+        PATH: process.env['PATH'],
+        BALEEN_OPERATIONS_LISTEN: 'off',
+        BALEEN_STORAGE_DIRECTORY: join(folder, 'data'),
+      },
     });
     expect(piped).toMatchObject({ status: 3, stdout: '', stderr: '' });
   });
