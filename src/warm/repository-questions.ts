@@ -52,8 +52,14 @@ export class RepositoryQuestions implements ManifestQuestions {
 
   async referrers(subject: Digest): Promise<readonly Descriptor[]> {
     const { referrers } = this.#options;
-    const { manifests } = await this.#ask(() => referrers.list(this.#route, subject));
-    return manifests;
+    try {
+      const { manifests } = await this.#ask(() => referrers.list(this.#route, subject));
+      return manifests;
+    } catch (error) {
+      // There are none here, and nobody to ask.
+      if (isRegistryError(error, 'UPSTREAM_OFFLINE')) return [];
+      throw error;
+    }
   }
 
   async tagged(tag: Tag): Promise<ManifestAnswer | undefined> {
@@ -64,7 +70,7 @@ export class RepositoryQuestions implements ManifestQuestions {
     const note = `warm/${tag}`;
     try {
       if ((await catalog.tag(key, tag)) === undefined) {
-        if (await catalog.absent(key, note)) return undefined;
+        if (remote.offline === true || (await catalog.absent(key, note))) return undefined;
         // Free of Docker Hub's quota, which a GET in vain is not.
         await this.#ask(() => upstream.resolve(repository, tag, signal));
       }

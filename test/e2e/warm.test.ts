@@ -244,6 +244,15 @@ describe('warming', () => {
     expect(await referrersOf(sbom.manifest.digest)).toMatchObject({
       manifests: [{ digest: signature.manifest.digest }],
     });
+    // Looked over again, it lacks nothing; what was never warmed says so.
+    const list = ['blue/whale:v1', 'blue/whale:v2', '--platform', 'all', '--referrers', '--json'];
+    const again = await baleen.command('warm', ...list);
+    const results = linesOf(again.stdout).filter(({ kind }) => kind === 'image');
+    const byImage = results.map(({ image, result, code }) => [image, code ?? result]);
+    expect(Object.fromEntries(byImage)).toEqual({
+      'docker.io/blue/whale:v1': 'present',
+      'docker.io/blue/whale:v2': 'UPSTREAM_OFFLINE',
+    });
     expect(upstream.total).toBe(0);
   });
 
