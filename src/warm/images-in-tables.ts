@@ -20,11 +20,15 @@ export function findInTable(text: string, findings: ImageFindings): boolean {
   const first = lines.findIndex((line) => line.trim() !== '');
   let columns = columnsOf(lines[first] ?? '');
   if (columns === undefined) return false;
+  if (!hasImages(columns)) {
+    findings.fault(first + 1, 'this is a table without images: give it as JSON (-o json)');
+    return true;
+  }
   for (const [nth, line] of lines.entries()) {
     if (nth <= first || line.trim() === '') continue;
     // Several tables may follow each other.
     const next = columnsOf(line);
-    if (next !== undefined) columns = next;
+    if (next !== undefined && hasImages(next)) columns = next;
     else for (const cell of imagesOf(line, columns)) offer(cell, nth + 1, findings);
   }
   return true;
@@ -33,7 +37,7 @@ export function findInTable(text: string, findings: ImageFindings): boolean {
 /** Characters of a line of titles: kubectl aligns them with what stands below, which may be long. */
 const longestTitles = 10_000;
 
-/** The columns that a line of titles names; undefined where it is none, or none of them has images. */
+/** The columns that a line of titles names; undefined where it is none. */
 function columnsOf(line: string): Column[] | undefined {
   if (line.length > longestTitles || !/^[A-Z][A-Z ()/-]*$/.test(line.trimEnd())) return undefined;
   // A title may be two words: IMAGE ID.
@@ -43,8 +47,12 @@ function columnsOf(line: string): Column[] | undefined {
     start: index,
     end: titles[nth + 1]?.index ?? Infinity,
   }));
-  if (columns.length < 2 || !columns.some(({ title }) => imageColumns.has(title))) return undefined;
-  return columns;
+  // A word alone may be anything, but for these.
+  return columns.length > 1 || hasImages(columns) ? columns : undefined;
+}
+
+function hasImages(columns: readonly Column[]): boolean {
+  return columns.some(({ title }) => imageColumns.has(title));
 }
 
 function imagesOf(line: string, columns: readonly Column[]): string[] {

@@ -147,6 +147,10 @@ describe('in a table', () => {
       'web    2/2     2            2           9d    web,proxy    nginx:1.27,envoy:1  app=web',
     ].join('\n');
     expect(await referencesIn(kubectl)).toEqual(['nginx:1.27', 'envoy:1']);
+    expect(await referencesIn('IMAGE\nnginx:1.27,envoy:1\n<none>\n')).toEqual([
+      'nginx:1.27',
+      'envoy:1',
+    ]);
     const docker = [
       'CONTAINER ID   IMAGE          COMMAND                  STATUS',
       '0123456789ab   nginx:1.27     "/docker-entrypoint.…"   Up 2 hours',
@@ -156,6 +160,14 @@ describe('in a table', () => {
       '3: "ba9876543210" is the ID of an image: its name is needed',
     ]);
   });
+});
+
+it('in a table of something else nothing is found', async () => {
+  const text = 'NAMESPACE   NAME     READY   STATUS\ndefault     web-1    1/1     Running\n';
+  expect((await findImages(text)).images).toEqual([]);
+  expect(await faultsIn(text)).toEqual([
+    '1: this is a table without images: give it as JSON (-o json)',
+  ]);
 });
 
 describe('in JSON', () => {
