@@ -150,18 +150,19 @@ async function warm(
   parameters: object,
   wishes: WarmWishes,
 ): Promise<void> {
-  const { version, stderr } = context;
+  const { version } = context;
   const { jobs, dryRun } = wishes;
   using interrupt = interruptible();
   const printer = new WarmPrinter(context, { json: isJson, dryRun, jobs });
   try {
     await using client = await OperationsClient.find(config);
     if (client === undefined) {
+      const stderr = printer.say;
       await printer.all(warmDirectly({ config, version, wishes, stderr }, interrupt.signal));
       return;
     }
     if (!isJson) {
-      stderr(`Through the Baleen that is running here (process ${client.about.pid}).\n`);
+      context.stderr(`Through the Baleen that is running here (process ${client.about.pid}).\n`);
     }
     // It ends its work when nobody listens any more.
     interrupt.signal.addEventListener('abort', () => void client[Symbol.asyncDispose]());

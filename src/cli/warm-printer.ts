@@ -61,6 +61,12 @@ export class WarmPrinter {
     if (this.#failures.length > 0) throw new CommandFailure('');
   }
 
+  /** Prints what else there is to say, so that no line that changes is written into it. */
+  readonly say = (text: string): void => {
+    this.#live?.clear();
+    this.#context.stderr(text);
+  };
+
   readonly #size = (): typeof usualTerminal => this.#context.terminalSize?.() ?? usualTerminal;
 
   /** Where there is no terminal, a line for each tenth: it shows whoever watches that something happens. */
