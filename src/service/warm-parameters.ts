@@ -11,8 +11,13 @@ export const usualJobs = 4;
 const maxJobs = 64;
 
 /**
- * Reads what `baleen warm` and `POST /api/warm` are given; see `WarmParameters` in `warm`. `bandwidth` is
- * bytes a second, as a number or a size such as `50MiB`.
+ * Reads what `baleen warm` and `POST /api/warm` are given:
+ * - `images`: each its reference as text, or `{reference, platforms, newest}`, where `newest` says how
+ *   many of the newest versions a pattern of tags stands for (every tag that fits)
+ * - `platforms`: such as `["linux/amd64", "linux/arm/v7"]`, or `["all"]` (this machine's)
+ * - `referrers` (false), `dry_run` (false), `pin` (false)
+ * - `jobs`: images of an upstream, and blobs, at work at the same time (4)
+ * - `bandwidth`: bytes a second over all of it, as a number or a size such as `50MiB` (no limit)
  * @throws RegistryError REQUEST_INVALID
  */
 export function warmParameters(given: object): WarmWishes {

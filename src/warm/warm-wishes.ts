@@ -13,7 +13,7 @@ export interface WarmWishes {
   readonly images: readonly WarmWish[];
   /** Signatures, SBOMs and attestations, too. */
   readonly referrers: boolean;
-  /** Images, and blobs, at work at the same time. */
+  /** Images of an upstream, and blobs, at work at the same time. */
   readonly jobs: number;
   /** Manifests are read, and kept; blobs are not. */
   readonly dryRun: boolean;
