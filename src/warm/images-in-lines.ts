@@ -13,14 +13,19 @@ type LineOptions = Omit<FoundImage, 'reference'>;
  */
 export function findInLines(text: string, findings: ImageFindings): void {
   for (const [nth, line] of text.split('\n').entries()) {
-    const words = line
-      .replace(/(?:^|\s)#.*$/, '')
+    const words = withoutRemark(line)
       .split(/\s+/)
       .filter((word) => word !== '');
     // What `uniq -c` counts stands in front.
     const named = words.length > 1 && /^\d+$/.test(words[0] ?? '') ? words.slice(1) : words;
     if (named.length > 0) readWords(named, nth + 1, findings);
   }
+}
+
+/** By its place: a pattern for all that follows would look through the rest of the line at every `#`. */
+function withoutRemark(line: string): string {
+  const at = line.search(/(?:^|\s)#/);
+  return at < 0 ? line : line.slice(0, at);
 }
 
 function readWords(words: readonly string[], line: number, findings: ImageFindings): void {
@@ -41,7 +46,7 @@ function isOption(word: string): boolean {
 /** Names that a word holds: they may be quoted, and divided by commas. A pattern may have commas in it. */
 function namesIn(word: string): string[] {
   const bare = word.replaceAll(/["'`]/g, '');
-  return bare.includes('{') ? [bare.replace(/[,;]+$/, '')] : bare.split(/[,;]/);
+  return bare.includes('{') ? [bare.replace(/(?<![,;])[,;]+$/, '')] : bare.split(/[,;]/);
 }
 
 function addWith(

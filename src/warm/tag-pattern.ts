@@ -1,6 +1,6 @@
-import picomatch from 'picomatch';
 import { RegistryError } from '../oci/errors.ts';
 import { canNameRepository } from '../oci/repository-name.ts';
+import { tagGlob } from './tag-glob.ts';
 import { compareVersions, parseTagVersion, type TagVersion } from './tag-version.ts';
 
 /** Tags that are wanted of a repository, such as `docker.io/library/nginx:1.2*`. */
@@ -47,7 +47,7 @@ export async function expandTagPattern(
   signal: AbortSignal,
 ): Promise<string[]> {
   const tags = await list(name, signal);
-  const fits = picomatch(pattern, { dot: true, nonegate: true });
+  const fits = tagGlob(pattern);
   const fitting = tags.filter((tag) => !ofReferrers.test(tag) && fits(tag));
   if (fitting.length === 0) throw nothing(`none of its ${tags.length} tags fits the pattern`);
   const chosen = newest === undefined ? fitting : newestOf(fitting, newest);

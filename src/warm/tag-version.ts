@@ -18,8 +18,9 @@ export interface TagVersion {
 const preReleaseWords =
   'alpha|beta|pre|preview|rc|cr|dev|nightly|snapshot|canary|next|ea|milestone|(?:a|b|m)(?=\\d)';
 
+/** There is one way only to read a number: where there are many, tags can be made up that take hours. */
 const shape = new RegExp(
-  String.raw`^v?(\d+(?:\.\d+)*)(?:[-._]?((?:${preReleaseWords})(?:[.-]?\d+(?:[.-]\d+)*)?)(?![a-z]))?(?:[-_.+](.+))?$`,
+  String.raw`^v?(\d+(?:\.\d+)*)(?:[-._]?((?:${preReleaseWords})\d*(?:[.-]\d+)*)(?![a-z]))?(?:[-_.+](.+))?$`,
   'i',
 );
 

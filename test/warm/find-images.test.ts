@@ -268,4 +268,12 @@ describe('in JSON', () => {
     const text = `${'[{"a":'.repeat(depth)}{"image":"deep:1"}${'}]'.repeat(depth)}`;
     expect(await referencesIn(text)).toEqual(['deep:1']);
   });
+
+  it('are found at once in lines that were made up to take hours', async () => {
+    const remarks = `a:1${' #'.repeat(1_000_000)}\r`;
+    const commas = `a{${','.repeat(1_000_000)}x`;
+    const { images, faults } = await findImages(`${remarks}x\n${commas}\nb:2\n`);
+    expect(images).toEqual([{ reference: 'a:1' }, { reference: 'b:2' }]);
+    expect(faults).toHaveLength(1);
+  });
 });

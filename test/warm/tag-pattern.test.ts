@@ -141,4 +141,9 @@ describe('the newest tags', () => {
     expect(newestOf(tags, count)).toEqual(newest);
     expect(newestOf(tags.toReversed(), count)).toEqual(newest);
   });
+
+  it('are found at once among tags that were made up to take hours', () => {
+    const endless = ['1-rc', '1-alpha', '1b'].map((front) => `${front}${'1'.repeat(110)}x`);
+    expect(newestOf(['1.27', ...endless], 1)).toEqual(['1.27']);
+  });
 });
