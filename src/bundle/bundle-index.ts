@@ -153,7 +153,14 @@ function assertApart(manifests: readonly BundledContent[], blobs: readonly Bundl
 function isImage(value: unknown): value is BundledImage {
   if (!isManifest(value, ['name', 'platforms'])) return false;
   const { name, platforms, digest } = value as unknown as Record<string, unknown>;
-  return isImageName(name, digest as string) && Array.isArray(platforms) && platforms.every(isText);
+  return (
+    isImageName(name, digest as string) && Array.isArray(platforms) && platforms.every(isPlatform)
+  );
+}
+
+/** As platforms are written; it is printed. */
+function isPlatform(value: unknown): boolean {
+  return isText(value) && /^[\w.:/-]+$/.test(value);
 }
 
 /** A name with a tag, or with the digest of what it names. */

@@ -13,6 +13,7 @@ import { addMissingCommand } from './missing-command.ts';
 import { addInventoryCommand } from './inventory-command.ts';
 import { addImportCommand } from './import-command.ts';
 import { addPinCommands } from './pin-commands.ts';
+import { printableLines } from './printable.ts';
 import { addPurgeCommand } from './purge-command.ts';
 import { addSchedulesCommand } from './schedules-command.ts';
 import { addServeCommand } from './serve-command.ts';
@@ -78,7 +79,7 @@ export async function runProgram(
       return exitCodes.usage;
     }
     if (error instanceof CommandFailure) {
-      if (error.message !== '') context.stderr(`baleen: ${error.message}\n`);
+      if (error.message !== '') context.stderr(`baleen: ${printableLines(error.message)}\n`);
       return exitCodes.failure;
     }
     // Commander gives help and version the status 0, and everything else is misuse.

@@ -9,6 +9,7 @@ import type { ScheduleStatus } from '../warm/schedule.ts';
 import type { CommandContext } from './context.ts';
 import { OperationsClient } from './operations-client.ts';
 import { configFor } from './options.ts';
+import { printable } from './printable.ts';
 
 /** `baleen schedules` */
 export function addSchedulesCommand(program: Command, context: CommandContext): void {
@@ -74,14 +75,20 @@ function describeRunning({ name, running }: ScheduleStatus): string {
 
 function describeFailures({ name, last }: ScheduleStatus): string {
   if (last === null || last.result === 'completed') return '';
-  const rows = last.failures.map(({ image, code, message }) => [`  ${image}`, code, message]);
+  const rows = last.failures.map(({ image, code, message }) => [
+    `  ${image}`,
+    code,
+    printable(message),
+  ]);
   const more = last.failed - rows.length;
   const rest = more > 0 ? `  and ${more} more\n` : '';
   return `\n${headOf(name, last)}\n${table(rows)}${rest}`;
 }
 
 function headOf(name: string, { result, failed, code, message }: RunReport): string {
-  return result === 'failed' ? `${name} failed: ${code} ${message}` : `${name}: ${failed} failed`;
+  return result === 'failed'
+    ? `${name} failed: ${code} ${printable(message ?? '')}`
+    : `${name}: ${failed} failed`;
 }
 
 /** To the second, in UTC. */

@@ -4,6 +4,7 @@ import { isRegistryError } from '../oci/errors.ts';
 import { findImages, maxListSize } from '../warm/find-images.ts';
 import type { FoundImage } from '../warm/image-findings.ts';
 import { explainImageText, readImageText } from '../warm/image-text.ts';
+import { printable } from './printable.ts';
 import { count } from './warm-words.ts';
 import type { Input } from './context.ts';
 
@@ -79,5 +80,5 @@ function explain(error: unknown): string {
 
 /** What is left out, in a sentence. */
 export function describeFaults(faults: readonly string[]): string {
-  return `left out, since they are no images (${count(faults.length, 'place')}):\n${faults.map((fault) => `  ${fault}\n`).join('')}`;
+  return `left out, since they are no images (${count(faults.length, 'place')}):\n${faults.map((fault) => `  ${printable(fault)}\n`).join('')}`;
 }

@@ -1,6 +1,7 @@
 import type { ImageDone, WarmEvent, WarmProgress } from '../warm/warm-event.ts';
 import { CommandFailure, type CommandContext } from './context.ts';
 import { LiveLines, usualTerminal } from './live-lines.ts';
+import { printable } from './printable.ts';
 import { WarmStatus } from './warm-status.ts';
 import {
   count,
@@ -9,7 +10,6 @@ import {
   describePlanned,
   describeSummary,
   describeWaiting,
-  printable,
 } from './warm-words.ts';
 
 export interface WarmPrinterOptions {

@@ -1,6 +1,7 @@
 import { describeByteSize } from '../lib/byte-size.ts';
 import { formatDuration } from '../lib/duration.ts';
 import type { ImageDone, ImagePlanned, WarmSummary, WarmWaiting } from '../warm/warm-event.ts';
+import { printable } from './printable.ts';
 
 /** Room for the longest word for what became of an image. */
 const column = 9;
@@ -68,11 +69,6 @@ export function describeSeconds(seconds: number): string {
   // Beyond an hour nobody counts seconds.
   const rounded = whole >= 3_600 ? Math.round(whole / 60) * 60 : whole;
   return rounded === 0 ? '0s' : formatDuration(rounded * 1000);
-}
-
-/** A text that others had a hand in, without what would move the cursor about. */
-export function printable(text: string): string {
-  return text.replaceAll(/\p{Cc}/gu, '\u{fffd}');
 }
 
 function amount(bytes: number, blobs: number): string {

