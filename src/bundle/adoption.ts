@@ -8,6 +8,7 @@ import type { ImagePlace } from '../registry/image-place.ts';
 import type { StoredManifest } from '../registry/manifest-cache.ts';
 import { BundleGraph, nodeOf, type BundledNode, type NamedContent } from './bundle-graph.ts';
 import type { BundledManifest, BundleIndex } from './bundle-index.ts';
+import { invalidBundle } from './faults.ts';
 import type { Staging } from './staging.ts';
 
 /** A tag, and what it names from now on. */
@@ -77,11 +78,17 @@ export interface AdoptionOptions {
  */
 export class Adoption {
   readonly contents: readonly RepositoryContent[];
+  /** Of all blobs, each as often as it belongs to a repository. */
+  readonly bytes: number;
   readonly #options: AdoptionOptions;
 
   private constructor(options: AdoptionOptions, graph: BundleGraph) {
     this.#options = options;
     this.contents = contentsOf(options, graph);
+    this.bytes = this.contents.reduce(
+      (sum, { blobs }) => blobs.reduce((before, { size }) => before + size, sum),
+      0,
+    );
   }
 
   /**
@@ -102,11 +109,6 @@ export class Adoption {
       for (const blob of content.blobs) await adoption.#sourceOf(content, blob);
     }
     return adoption;
-  }
-
-  /** Bytes of all blobs, each as often as it belongs to a repository. */
-  get bytes(): number {
-    return this.contents.flatMap(({ blobs }) => blobs).reduce((sum, { size }) => sum + size, 0);
   }
 
   /** @throws RegistryError UNAVAILABLE where something went away meanwhile, or the disk refuses */
@@ -146,6 +148,18 @@ export class Adoption {
   }
 }
 
+/**
+ * Things that manifests name, each as often as it comes to a repository: far more than any site has. A
+ * small bundle could else ask for any number of files, with one large image under thousands of names.
+ */
+const maxLinks = 4_000_000;
+
+function tooMany(): RegistryError {
+  return invalidBundle(
+    `its images name more than ${maxLinks} things in their repositories: write several bundles`,
+  );
+}
+
 /** A manifest as it was staged. @throws RegistryError UNAVAILABLE */
 async function readStaged(staging: Staging, manifest: BundledManifest): Promise<StoredManifest> {
   const { digest, mediaType } = manifest;
@@ -165,9 +179,7 @@ function contentsOf(
     const place = placeOf(repository);
     const content = found.get(place.key) ?? new Gathered(place);
     found.set(place.key, content);
-    const { manifests, blobs } = graph.closureOf(root);
-    for (const each of manifests) content.manifests.set(each.digest, each);
-    for (const each of blobs) content.blobs.set(each.digest, each);
+    content.roots.add(root);
     return content;
   };
   for (const { name: full, digest, mediaType, size } of index.images) {
@@ -178,24 +190,32 @@ function contentsOf(
   for (const { repository, subject, ...descriptor } of index.referrers) {
     gather(repository, descriptor.digest).referrers.push({ subject, descriptor });
   }
-  return [...found.values()].map(({ place, manifests, blobs, referrers, tags }) => ({
-    ...place,
-    manifests: [...manifests.values()],
-    absent: [...manifests.keys()]
-      .flatMap((digest) => graph.node(digest).manifests)
-      .filter(({ digest }) => !manifests.has(digest)),
-    blobs: [...blobs.values()],
-    referrers,
-    tags,
-    read: (manifest) => readStaged(staging, manifest),
-  }));
+  let links = 0;
+  const onNamed = (count: number): void => {
+    links += count;
+    if (links > maxLinks) throw tooMany();
+  };
+  return [...found.values()].map(({ place, roots, referrers, tags }) => {
+    const { manifests, blobs } = graph.closureOf(roots, onNamed);
+    const here = new Set(manifests.map(({ digest }) => digest));
+    return {
+      ...place,
+      manifests,
+      absent: manifests
+        .flatMap(({ digest }) => graph.node(digest).manifests)
+        .filter(({ digest }) => !here.has(digest)),
+      blobs,
+      referrers,
+      tags,
+      read: (manifest) => readStaged(staging, manifest),
+    };
+  });
 }
 
 /** What belongs to one repository, as far as it was found. */
 class Gathered {
   readonly place: ImagePlace;
-  readonly manifests = new Map<Digest, BundledManifest>();
-  readonly blobs = new Map<Digest, NamedContent>();
+  readonly roots = new Set<Digest>();
   readonly referrers: { subject: Digest; descriptor: Descriptor }[] = [];
   readonly tags: AdoptedTag[] = [];
 

@@ -31,9 +31,9 @@ function named(descriptor: Descriptor): NamedContent {
   return { digest, size, mediaType, isOptional: !isDistributable(descriptor) };
 }
 
-/** All that an image or a referrer consists of, as far as the bundle is about it. */
+/** All that images and referrers consist of, as far as the bundle is about it. */
 export interface BundledClosure {
-  /** The children of an index before it. */
+  /** The children of an index before it, wherever else they are named. */
   readonly manifests: readonly BundledManifest[];
   readonly blobs: readonly NamedContent[];
 }
@@ -44,6 +44,7 @@ export class BundleGraph {
   readonly #manifests: ReadonlyMap<Digest, BundledManifest>;
   readonly #blobs: ReadonlyMap<Digest, BundledBlob>;
   readonly #index: BundleIndex;
+  #namers: ReadonlyMap<Digest, readonly Digest[]> | undefined;
 
   /**
    * @param nodes all manifests of the index
@@ -58,25 +59,34 @@ export class BundleGraph {
     this.#check();
   }
 
-  /** All that a manifest leads to, itself included; children that are for other platforms are not there. */
-  closureOf(root: Digest): BundledClosure {
-    const found = new Set([root]);
+  /**
+   * All that some manifests lead to, themselves included; children that are for other platforms are not
+   * there. Each is looked at once, however many ways lead to it.
+   * @param onNamed told how many things a manifest names, before they are looked at
+   */
+  closureOf(roots: Iterable<Digest>, onNamed?: (count: number) => void): BundledClosure {
+    const manifests = new Map<Digest, BundledManifest>();
     const blobs = new Map<Digest, NamedContent>();
-    // A set goes on to what is added while it is walked.
-    for (const digest of found) {
-      const node = this.#nodes.get(digest);
-      for (const child of node?.manifests ?? []) {
-        if (this.#manifests.has(child.digest)) found.add(child.digest);
+    const entered = new Set<Digest>();
+    const open = [...roots].map((digest) => ({ digest, isDone: false }));
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      const { digest, isDone } = next;
+      const manifest = this.#manifests.get(digest);
+      // A manifest stands behind all that it names.
+      if (isDone && manifest !== undefined) manifests.set(digest, manifest);
+      if (isDone || entered.has(digest)) continue;
+      entered.add(digest);
+      const node = this.node(digest);
+      onNamed?.(node.manifests.length + node.blobs.length + 1);
+      open.push({ digest, isDone: true });
+      for (const child of node.manifests) {
+        if (this.#manifests.has(child.digest)) open.push({ digest: child.digest, isDone: false });
       }
-      for (const blob of node?.blobs ?? []) {
+      for (const blob of node.blobs) {
         if (this.#blobs.has(blob.digest)) blobs.set(blob.digest, blob);
       }
     }
-    const manifests = [...found].map((digest) => this.#manifests.get(digest));
-    return {
-      manifests: manifests.filter((each) => each !== undefined).toReversed(),
-      blobs: [...blobs.values()],
-    };
+    return { manifests: [...manifests.values()], blobs: [...blobs.values()] };
   }
 
   /** What a manifest names itself. */
@@ -86,13 +96,15 @@ export class BundleGraph {
 
   /** The names of the images that need a blob; those of what their referrers refer to, where it is theirs. */
   neededBy(blob: Digest): string[] {
-    const needs = (root: Digest): boolean =>
-      this.closureOf(root).blobs.some(({ digest }) => digest === blob);
+    const namers = (this.#namers ??= namersIn(this.#nodes));
+    const needing = new Set([blob]);
+    // A set goes on to what is added while it is walked.
+    for (const digest of needing) for (const by of namers.get(digest) ?? []) needing.add(by);
     const { images, referrers } = this.#index;
     return [
-      ...images.filter(({ digest }) => needs(digest)).map(({ name }) => name),
+      ...images.filter(({ digest }) => needing.has(digest)).map(({ name }) => name),
       ...referrers
-        .filter(({ digest }) => needs(digest))
+        .filter(({ digest }) => needing.has(digest))
         .map(({ repository, subject }) => `a referrer of ${repository}@${subject}`),
     ];
   }
@@ -131,4 +143,17 @@ export class BundleGraph {
 function assertSame(by: Digest, { digest, size }: NamedContent, listed: BundledContent): void {
   if (listed.size === size) return;
   throw invalidBundle(`${by} and baleen.json say different sizes of ${digest}`);
+}
+
+/** Which manifests name what. */
+function namersIn(nodes: ReadonlyMap<Digest, BundledNode>): Map<Digest, Digest[]> {
+  const namers = new Map<Digest, Digest[]>();
+  for (const [by, { manifests, blobs }] of nodes) {
+    for (const { digest } of [...manifests, ...blobs]) {
+      const known = namers.get(digest);
+      if (known === undefined) namers.set(digest, [by]);
+      else known.push(by);
+    }
+  }
+  return namers;
 }

@@ -70,13 +70,9 @@ function cachedBy(config: Config, index: BundleIndex, graph: BundleGraph): Map<D
     ...index.images.map(({ name, digest }) => [parseImageReference(name).name, digest] as const),
     ...index.referrers.map(({ repository, digest }) => [repository, digest] as const),
   ];
-  const found = new Map<Digest, number>();
-  for (const [repository, root] of roots) {
-    if (placeOf(repository, names).part !== 'cached') continue;
-    const { manifests, blobs } = graph.closureOf(root);
-    for (const { digest, size } of [...manifests, ...blobs]) found.set(digest, size);
-  }
-  return found;
+  const cached = roots.filter(([repository]) => placeOf(repository, names).part === 'cached');
+  const { manifests, blobs } = graph.closureOf(new Set(cached.map(([, root]) => root)));
+  return new Map([...manifests, ...blobs].map(({ digest, size }) => [digest, size]));
 }
 
 /** Undefined where nobody can tell. */
