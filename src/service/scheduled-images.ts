@@ -3,7 +3,8 @@ import type { WarmConfig, WarmScheduleConfig } from '../config/warm-config.ts';
 import { readFailure } from '../config/files.ts';
 import { RegistryError, toRegistryError } from '../oci/errors.ts';
 import { parsePlatforms } from '../oci/platform.ts';
-import { findImages, maxListSize } from '../warm/find-images.ts';
+import { maxListSize } from '../warm/find-images.ts';
+import { findImagesAside } from '../warm/find-images-aside.ts';
 import type { ImageFailure } from '../warm/run-report.ts';
 import type { WarmWish, WarmWishes } from '../warm/warm-wishes.ts';
 
@@ -33,7 +34,7 @@ export async function scheduledImages(
   const failures: ImageFailure[] = [];
   for (const file of schedule.files) {
     try {
-      const found = await findImages(await readList(file));
+      const found = await findImagesAside(await readList(file));
       for (const image of found.images) {
         const chosen = image.platforms === undefined ? platforms : parsePlatforms(image.platforms);
         const { reference } = image;
