@@ -12,12 +12,16 @@ export const maxListSize = 64 * 1024 * 1024;
 /**
  * Finds the images that a text names. What kind of text it is, it tells by itself: a list, a table as
  * container tools print them, JSON, or YAML such as Kubernetes' manifests, Helm's output and compose files.
- * @throws RegistryError REQUEST_INVALID where it is far too large, or names far too many
+ * @throws RegistryError REQUEST_INVALID where it is no text or far too large, or names far too many
  */
 export async function findImages(text: string): Promise<FoundImages> {
   if (text.length > maxListSize) {
     const limit = describeByteSize(maxListSize);
     throw new RegistryError('REQUEST_INVALID', `a list of images may have up to ${limit}`);
+  }
+  // No text has one: this is a tar, or what PowerShell writes where nobody asks for UTF-8.
+  if (text.includes('\0')) {
+    throw new RegistryError('REQUEST_INVALID', 'it is no text, or none in UTF-8');
   }
   const clean = text.replace(/^\uFEFF/, '').replaceAll('\r\n', '\n');
   const findings = new ImageFindings();

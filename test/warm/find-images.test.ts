@@ -104,6 +104,15 @@ describe('in a plain list', () => {
     ]);
   });
 
+  it('what is no text, or in another encoding, is refused as a whole', async () => {
+    for (const text of [Buffer.from('nginx:1.27\n', 'utf16le').toString(), 'oci-layout\0 0644']) {
+      await expect(findImages(text)).rejects.toMatchObject({
+        code: 'REQUEST_INVALID',
+        message: 'it is no text, or none in UTF-8',
+      });
+    }
+  });
+
   it('there may be nothing', async () => {
     for (const text of ['', '\n\n', '# nothing\n', '---\n', '{}', '[]', 'null: null']) {
       expect(await referencesIn(text)).toEqual([]);
