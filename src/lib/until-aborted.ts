@@ -3,6 +3,8 @@
  * @throws the signal's reason, or what the promise rejects with
  */
 export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  // Where nobody waits for it after all, nobody else may see how it ends.
+  promise.catch(() => undefined);
   signal.throwIfAborted();
   const aborted = Promise.withResolvers<never>();
   const onAbort = (): void => {
