@@ -175,6 +175,7 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
         ),
       ),
       observer: createOperationsObserver(logger),
+      stopping: stop.signal,
       tells: {
         about: () => about(version, storage.directory),
         stats: () =>

@@ -32,6 +32,8 @@ export interface OperationsApiOptions extends OperationsApi {
   /** Besides addresses and `localhost`, the names by which a Host header may call this server. */
   readonly hosts: KnownHosts;
   readonly observer: OperationsObserver;
+  /** The service stops: a client that takes nothing of what it is told is waited for no longer. */
+  readonly stopping: AbortSignal;
 }
 
 /** Told of what operators ask for; for the log. */
@@ -45,14 +47,14 @@ const maxBody = 4 * 1024 * 1024;
 
 /** The part of the operations API that speaks JSON, to be hung in at `/api`. */
 export function createOperationsApi(options: OperationsApiOptions): Router {
-  const { tells, does, hosts, observer } = options;
+  const { tells, does, hosts, observer, stopping } = options;
   const router = Router({ caseSensitive: true });
   router.use(refuseForeign(hosts));
   router.use(express.json({ limit: maxBody, type: isJson }));
   for (const [name, action] of Object.entries(tells)) {
     router.get(`/${name}`, async (request, response) => {
       const query = request.originalUrl.split('?', 2)[1];
-      await answer(response, action, Object.fromEntries(new URLSearchParams(query)));
+      await answer(response, action, Object.fromEntries(new URLSearchParams(query)), stopping);
     });
   }
   for (const [name, action] of Object.entries(does)) {
@@ -63,7 +65,7 @@ export function createOperationsApi(options: OperationsApiOptions): Router {
       const ended = (error?: RegistryError): void =>
         observer.operationEnded(name, (performance.now() - started) / 1000, error);
       try {
-        await answer(response, action, parametersOf(request.body));
+        await answer(response, action, parametersOf(request.body), stopping);
         ended();
       } catch (error) {
         ended(toRegistryError(error));
@@ -80,12 +82,13 @@ async function answer(
   response: Response,
   action: ApiAction,
   parameters: Readonly<Record<string, unknown>>,
+  stopping: AbortSignal,
 ): Promise<void> {
   const left = new AbortController();
   response.once('close', () => left.abort());
   try {
     const result = action(parameters, left.signal);
-    if (isStream(result)) await stream(response, result, left.signal);
+    if (isStream(result)) await stream(response, result, left.signal, stopping);
     else response.json(await result);
   } catch (error) {
     if (!left.signal.aborted) throw error;
@@ -97,13 +100,15 @@ async function stream(
   response: Response,
   documents: AsyncIterable<unknown>,
   signal: AbortSignal,
+  stopping: AbortSignal,
 ): Promise<void> {
+  const either = AbortSignal.any([signal, stopping]);
   for await (const document of documents) {
     signal.throwIfAborted();
     // Not before the first: what is refused at once still gets an honest status.
     if (!response.headersSent) response.type('application/x-ndjson');
     const isTaken = response.write(`${JSON.stringify(document)}\n`);
-    if (!isTaken) await once(response, 'drain', { signal });
+    if (!isTaken) await once(response, 'drain', { signal: either });
   }
   response.end();
 }

@@ -37,17 +37,20 @@ describe('the origin of a request to the operations API', () => {
 describe('the operations API', () => {
   const ended: [string, ErrorCode | undefined][] = [];
   let left = 0;
+  let stopping: AbortController;
   let server: Server;
   let url: string;
 
   beforeEach(async () => {
     ended.length = 0;
     left = 0;
+    stopping = new AbortController();
     const app = createOperationsApp({
       metrics: () => Promise.resolve({ contentType: 'text/plain', body: '' }),
       readiness: () => ({}),
       api: {
         hosts: new Set(),
+        stopping: stopping.signal,
         observer: { operationEnded: (name, _seconds, error) => ended.push([name, error?.code]) },
         tells: { about: () => Promise.resolve({ version: '1' }) },
         does: {
@@ -56,6 +59,13 @@ describe('the operations API', () => {
           count: async function* ({ until }) {
             for (let number = 1; number <= Number(until); number++) yield await soon({ number });
             throw new RegistryError('UNKNOWN', 'no more numbers');
+          },
+          flood: async function* () {
+            try {
+              for (;;) yield await soon({ text: 'x'.repeat(100_000) });
+            } finally {
+              left++;
+            }
           },
           forever: async function* (_parameters, signal) {
             try {
@@ -130,6 +140,18 @@ describe('the operations API', () => {
     await waitFor('the operation to stop', () => left === 1);
     await waitFor('that to be told', () => ended.length === 1);
     expect(ended).toEqual([['forever', 'UNAVAILABLE']]);
+  });
+
+  it('does not wait for a client that takes nothing when the service stops', async () => {
+    const headers = { 'content-type': 'application/json' };
+    const asking = request(`${url}/flood`, { method: 'POST', headers });
+    asking.on('error', () => undefined);
+    asking.end('{}');
+    // Nothing of what comes is ever read.
+    await once(asking, 'response');
+    stopping.abort();
+    await waitFor('the operation to stop', () => left === 1);
+    asking.destroy();
   });
 
   it.each([
