@@ -3,6 +3,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 /** The most that is made up for after a pause, in milliseconds' worth of bytes. */
 const burst = 250;
 
+/** Node.js takes a longer one for none at all; in milliseconds. */
+const longestTimer = 2 ** 31 - 1;
+
 /** Lets bytes through at no more than a rate. */
 export class Pace {
   readonly #rate: number;
@@ -20,12 +23,13 @@ export class Pace {
     if (this.#rate === Infinity) return;
     const now = performance.now();
     this.#paidAt = Math.max(this.#paidAt, now - burst) + (bytes / this.#rate) * 1000;
-    const wait = this.#paidAt - now;
-    if (wait < 1) return;
-    try {
-      await delay(wait, undefined, { signal, ref: false });
-    } catch {
-      signal.throwIfAborted();
+    const until = this.#paidAt;
+    for (let wait = until - now; wait >= 1; wait = until - performance.now()) {
+      try {
+        await delay(Math.min(wait, longestTimer), undefined, { signal, ref: false });
+      } catch {
+        signal.throwIfAborted();
+      }
     }
   }
 }

@@ -8,8 +8,11 @@ import type { DownloadPace } from './hold-back.ts';
 import type { ProxiedRoute } from './resolve-route.ts';
 
 export interface FillOptions {
-  /** Holds back a download that is started here, until a client joins it. */
-  readonly pace: DownloadPace;
+  /**
+   * Holds back a download that is started here, until somebody joins it who is in a hurry; undefined
+   * for who is.
+   */
+  readonly pace: DownloadPace | undefined;
   /**
    * Told of the download that is waited for; of a small one when all of it has come.
    * @param isOurs whether it was started here
@@ -63,7 +66,7 @@ export class BlobFiller {
   async #open(
     route: ProxiedRoute,
     digest: Digest,
-    pace: DownloadPace,
+    pace: DownloadPace | undefined,
     signal: AbortSignal,
   ): Promise<BlobAnswer> {
     signal.throwIfAborted();

@@ -7,6 +7,8 @@ export interface DownloadPace {
 export class HoldBack {
   readonly #pace: DownloadPace;
   readonly #haste = new AbortController();
+  /** What ends a wait, by what ends the transfer: it is always the same. */
+  #ends: { readonly signal: AbortSignal; readonly either: AbortSignal } | undefined;
 
   constructor(pace: DownloadPace) {
     this.#pace = pace;
@@ -21,7 +23,10 @@ export class HoldBack {
   async take(bytes: number, signal: AbortSignal): Promise<void> {
     const haste = this.#haste.signal;
     if (haste.aborted) return;
-    const turn = this.#pace.take(bytes, AbortSignal.any([haste, signal]));
+    if (this.#ends?.signal !== signal) {
+      this.#ends = { signal, either: AbortSignal.any([haste, signal]) };
+    }
+    const turn = this.#pace.take(bytes, this.#ends.either);
     await turn.catch(() => signal.throwIfAborted());
   }
 }

@@ -40,13 +40,14 @@ export class BlobFetches {
   readonly ledger = new FetchLedger();
   readonly #options: BlobFetchesOptions;
   readonly #limit: Limit;
-  readonly #pace: Pace;
+  /** Undefined without a limit: what somebody else holds back is not held back for this run then. */
+  readonly #pace: Pace | undefined;
   readonly #flights = new SingleFlight<Amount>();
 
   constructor(options: BlobFetchesOptions) {
     this.#options = options;
     this.#limit = new Limit(options.jobs);
-    this.#pace = new Pace(options.bandwidth);
+    this.#pace = options.bandwidth === Infinity ? undefined : new Pace(options.bandwidth);
   }
 
   /** Looks which of an image's blobs are there and belong to its repository. */

@@ -21,4 +21,14 @@ describe('a pace', () => {
     stopping.abort(gone);
     await expect(taken).rejects.toBe(gone);
   });
+
+  it('holds back also for longer than a timer can last', async () => {
+    const stopping = new AbortController();
+    const taken = new Pace(1).take(3_000_000, stopping.signal);
+    // A timer that is too long would have come before this one.
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const gone = new Error('gone');
+    stopping.abort(gone);
+    await expect(taken).rejects.toBe(gone);
+  });
 });

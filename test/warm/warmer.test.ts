@@ -40,6 +40,21 @@ function family(count: number): Image[] {
 }
 
 describe('warming an image', () => {
+  it('is held back by no limit but its own, where another run fetches the same', async () => {
+    const { hub } = scaffold;
+    const image = seededImage([2_000_000], 1);
+    addImage(hub, repository, 'v1', image);
+    const slow = arrangeWarmer(scaffold).warm([name], { bandwidth: 1 });
+    const { digest } = image.blobs.at(-1)!;
+    await waitFor('the download to run', () => {
+      return (scaffold.downloads.running(digest)?.received ?? 0) > 0;
+    });
+    const told = await arrangeWarmer(scaffold).warm([name]);
+    expect(told.results).toEqual([`${name} warmed`]);
+    expect((await slow).results).toEqual([`${name} warmed`]);
+    expect(hub.count('fetchBlob')).toBe(image.blobs.length);
+  });
+
   it('fetches its manifests and blobs, and tells what came', async () => {
     const { hub, store } = scaffold;
     const image = seededImage([300_000, 100_000], 1);
