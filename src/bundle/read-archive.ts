@@ -1,5 +1,3 @@
-import { join } from 'node:path';
-import { FolderLock } from '../lib/folder-lock.ts';
 import type { TarEntry } from '../lib/tar-reader.ts';
 import { digestOf, splitDigest } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
@@ -13,7 +11,7 @@ import { ForeignNames } from './foreign-names.ts';
 import type { OpenArchive } from './open-archive.ts';
 import { assertFile, readFront, stageBundle, type AssertRoom } from './stage-bundle.ts';
 import { ForeignArchive } from './stage-foreign.ts';
-import { importsFolder, Staging, type IsStored, type OnBytes } from './staging.ts';
+import { lockStaging, Staging, type IsStored, type OnBytes } from './staging.ts';
 import { judge, type Trust } from './trust.ts';
 
 export interface ReadArchiveOptions {
@@ -76,7 +74,7 @@ export async function readArchive(options: ReadArchiveOptions): Promise<ArchiveR
 class Reading {
   readonly #options: ReadArchiveOptions;
   #staging: Staging | undefined;
-  #lock: FolderLock | undefined;
+  #lock: Disposable | undefined;
 
   constructor(options: ReadArchiveOptions) {
     this.#options = options;
@@ -148,7 +146,7 @@ class Reading {
 
   #stage(id: string): Staging {
     const { root } = this.#options;
-    this.#lock = FolderLock.take(join(importsFolder(root), id, 'lock'));
+    this.#lock = lockStaging(root, id);
     if (this.#lock === undefined) {
       throw new RegistryError('UNAVAILABLE', 'this very file is being imported at this moment');
     }

@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, rm, rmdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isMissing, syncDirectory, writeFileAtomic } from '../lib/atomic-file.ts';
+import { FolderLock } from '../lib/folder-lock.ts';
 import type { TarReader } from '../lib/tar-reader.ts';
 import { Digester, digestOf, isDigest, splitDigest, type Digest } from '../oci/digest.ts';
 import { bundleFiles } from './bundle-layout.ts';
@@ -20,8 +21,20 @@ export function isStagingId(text: unknown): text is string {
 /** Files that are synced beside those that are written. */
 const lanes = 8;
 
-/** How long nothing may have happened to what is staged before nobody comes back for it, in milliseconds. */
-export const stagingTtl = 86_400_000;
+/** Nothing is held: for a file system that knows no locks. */
+const unlocked: Disposable = { [Symbol.dispose]: () => undefined };
+
+/**
+ * Keeps others from what is staged under an id; undefined where somebody is at work on it. Where there can
+ * be no locks, whoever has the lock of the data directory was told.
+ */
+export function lockStaging(root: string, id: string): Disposable | undefined {
+  try {
+    return FolderLock.take(join(importsFolder(root), id, 'lock'));
+  } catch {
+    return unlocked;
+  }
+}
 
 /** Whether what lies under a digest has so many bytes somewhere that it need not be brought again. */
 export type IsStored = (digest: Digest, size: number) => Promise<boolean>;
@@ -207,33 +220,6 @@ export class Staging {
 /** What files and folders are called in which something is about to be written. */
 const growing = 'growing-';
 
-/** Removes what was staged before a time and never adopted; gives how many imports that were. */
-export async function removeAbandonedImports(root: string, before: number): Promise<number> {
-  const parent = importsFolder(root);
-  let count = 0;
-  for (const id of await namesIn(parent)) {
-    if ((await lastChange(join(parent, id))) >= before) continue;
-    await rm(join(parent, id), { recursive: true, force: true });
-    count++;
-  }
-  if (count > 0) await rmdir(parent).catch(() => undefined);
-  return count;
-}
-
-/** Milliseconds since the epoch. */
-async function lastChange(folder: string): Promise<number> {
-  const paths = [folder, ...(await namesIn(folder)).map((name) => join(folder, name))];
-  const times = await Promise.all(
-    paths.map((path) =>
-      stat(path).then(
-        ({ mtimeMs }) => mtimeMs,
-        () => 0,
-      ),
-    ),
-  );
-  return Math.max(...times);
-}
-
 async function sizesIn(folder: string): Promise<Map<string, number>> {
   const sizes = new Map<string, number>();
   for (const name of await namesIn(folder)) {
@@ -244,7 +230,8 @@ async function sizesIn(folder: string): Promise<Map<string, number>> {
   return sizes;
 }
 
-async function namesIn(folder: string): Promise<string[]> {
+/** What lies in a folder; nothing where there is none. */
+export async function namesIn(folder: string): Promise<string[]> {
   try {
     return await readdir(folder);
   } catch (error) {
