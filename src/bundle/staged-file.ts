@@ -16,6 +16,8 @@ export class StagedFile {
   #synced = 0;
   #writing: Promise<unknown> = Promise.resolve();
   #syncing: Promise<unknown> | undefined;
+  /** What the disk said meanwhile. */
+  #failure: { readonly error: unknown } | undefined;
 
   private constructor(path: string, file: FileHandle, algorithm: DigestAlgorithm) {
     this.#path = path;
@@ -64,6 +66,8 @@ export class StagedFile {
     try {
       await this.#syncing;
       await this.#file.datasync();
+      // A later sync does not tell again what an earlier one failed with.
+      if (this.#failure !== undefined) throw this.#failure.error;
     } finally {
       await this.#file.close();
     }
@@ -73,18 +77,19 @@ export class StagedFile {
   /** Takes it away. Whatever goes wrong, somebody else tidies up. */
   async discard(): Promise<void> {
     await this.#writing.catch(() => undefined);
-    await this.#syncing?.catch(() => undefined);
+    await this.#syncing;
     await this.#file.close().catch(() => undefined);
     await rm(this.#path, { force: true }).catch(() => undefined);
   }
 
   #sync(upTo: number): void {
-    this.#syncing = this.#file.datasync().finally(() => {
-      this.#synced = upTo;
-      this.#syncing = undefined;
-    });
-    // The last sync fails likewise.
-    this.#syncing.catch(() => undefined);
+    this.#syncing = this.#file
+      .datasync()
+      .catch((error: unknown) => void (this.#failure = { error }))
+      .finally(() => {
+        this.#synced = upTo;
+        this.#syncing = undefined;
+      });
   }
 }
 
