@@ -121,6 +121,7 @@ async function serve(config: Config, reread: () => Config): Promise<void> {
     events: notifications.events,
     metrics: metrics.imports,
     logger,
+    signal: stop.signal,
   });
   const access = await Access.open({
     config,

@@ -124,7 +124,20 @@ export class Adoption {
       }
     }
     for (const content of this.contents) await parts[content.part].addManifests(content);
+    // Before it was on record, nobody who takes things away could know that it is needed.
+    await this.#assertWhole();
     for (const content of this.contents) await parts[content.part].addTags(content);
+  }
+
+  async #assertWhole(): Promise<void> {
+    const seen = new Set<string>();
+    for (const { part, manifests, blobs } of this.contents) {
+      for (const { digest, size } of [...manifests, ...blobs]) {
+        if (seen.has(`${part} ${digest}`)) continue;
+        seen.add(`${part} ${digest}`);
+        if (!(await this.#options.parts[part].holds(digest, size))) throw gone(digest);
+      }
+    }
   }
 
   /** Undefined where it is in its place already. */
@@ -141,10 +154,7 @@ export class Adoption {
     if (await other.holds(digest, size)) {
       return { path: other.path(digest), mayMove: false, isVerified: false };
     }
-    throw new RegistryError(
-      'UNAVAILABLE',
-      `${digest} was here a moment ago and is gone: it was removed, or made room for others; import again`,
-    );
+    throw gone(digest);
   }
 }
 
@@ -157,6 +167,13 @@ const maxLinks = 4_000_000;
 function tooMany(): RegistryError {
   return invalidBundle(
     `its images name more than ${maxLinks} things in their repositories: write several bundles`,
+  );
+}
+
+function gone(digest: Digest): RegistryError {
+  return new RegistryError(
+    'UNAVAILABLE',
+    `${digest} was here a moment ago and is gone: it was removed, or made room for others; import again`,
   );
 }
 

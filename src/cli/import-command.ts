@@ -146,7 +146,7 @@ async function readAll(
     isDryRun: options.dryRun === true,
     placeOf: (repository) => placeOf(repository, names),
     isStored,
-    assertRoom: createAssertRoom(config, bench),
+    assertRoom: createAssertRoom(config, bench, options.pin === true),
     assertDiskRoom: (bytes) => assertDiskRoom(config, bytes),
     onBytes: (bytes) => printer.read(bytes),
     onIndex: (index) => printer.expect(index),

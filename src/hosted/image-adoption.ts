@@ -33,6 +33,7 @@ interface Incoming {
   readonly key: QualifiedName;
   readonly repository: RepositoryName;
   readonly manifests: readonly Named[];
+  readonly blobs: readonly Named[];
   readonly tags: readonly (Named & { readonly tag: Tag })[];
   readonly read: (manifest: Named) => Promise<StoredManifest>;
 }
@@ -92,12 +93,15 @@ export class ImageAdoption {
 
   async addManifests(incoming: Incoming): Promise<void> {
     const { locks, shelf } = this.#options;
+    const brought = new Set(incoming.blobs.map(({ digest }) => digest));
     for (const each of incoming.manifests) {
       const { manifest, parsed } = await this.#judged(incoming, each);
       const referrer = referrerOf(parsed, manifest);
-      await locks.withRepository(incoming.key, () =>
-        shelf.put(incoming.key, manifest, referrer, []),
-      );
+      const blobs = parsed.blobs.map(({ digest }) => digest).filter((blob) => brought.has(blob));
+      await locks.withRepository(incoming.key, async () => {
+        await this.#assertLinked(incoming, blobs);
+        await shelf.put(incoming.key, manifest, referrer, []);
+      });
     }
   }
 
@@ -109,6 +113,14 @@ export class ImageAdoption {
         await this.#assertMovable(incoming, tag, named.digest);
         await shelf.put(incoming.key, manifest, undefined, [tag]);
       });
+    }
+  }
+
+  /** Until a manifest names it, a client may delete a blob. */
+  async #assertLinked({ key }: Incoming, blobs: readonly Digest[]): Promise<void> {
+    const { catalog } = this.#options;
+    for (const digest of blobs) {
+      if ((await catalog.linked(key, 'blobs', digest)) === undefined) throw gone(digest);
     }
   }
 

@@ -14,6 +14,7 @@ import { ticksWhile } from '../lib/ticks.ts';
 import { isRegistryError, RegistryError } from '../oci/errors.ts';
 import { parseImageReference } from '../oci/image-reference.ts';
 import { placeOf, type PlaceNames } from '../registry/image-place.ts';
+import type { Evictor } from '../store/evictor.ts';
 
 export interface AdoptImagesOptions {
   /** The versioned data folder, `<data>/v1`. */
@@ -22,6 +23,8 @@ export interface AdoptImagesOptions {
   readonly names: PlaceNames;
   readonly trust: Trust;
   readonly pins: PinRecord;
+  /** What is cached and keeps what comes in from being evicted before all of it is there. */
+  readonly evictor: Pick<Evictor, 'shield'>;
   /** Told of each repository that has got something. */
   readonly adopted: (content: RepositoryContent) => void | Promise<void>;
 }
@@ -46,7 +49,7 @@ export async function* adoptImages(
   options: AdoptImagesOptions,
   { staged, pin }: AdoptImagesParameters,
 ): AsyncGenerator<ImportEvent> {
-  const { root, parts, names, trust, pins, adopted } = options;
+  const { root, parts, names, trust, pins, evictor, adopted } = options;
   if (!isStagingId(staged)) throw new RegistryError('REQUEST_INVALID', 'nothing is staged so');
   const staging = new Staging(root, staged);
   const digests = await staging.read('baleen.json', maxBundleIndexSize);
@@ -55,6 +58,8 @@ export async function* adoptImages(
   }
   judge(trust, digests, await staging.read('baleen.sig', maxSignatureSize));
   const index = parseBundleIndex(digests);
+  const contents = [...index.manifests, ...index.blobs];
+  using _shield = evictor.shield(new Set(contents.map(({ digest }) => digest)));
   let bytes = 0;
   const adoption = await prepare({
     index,

@@ -60,6 +60,7 @@ export async function* importDirectly(
       names: placeNames(config),
       trust,
       pins,
+      evictor: store.evictor,
       adopted: () => undefined,
     },
     parameters,

@@ -28,13 +28,19 @@ const reserve = 64 * 1024 * 1024;
 
 /**
  * Sees to it that there is room for what is imported before it is read, on the disk and within
- * `storage.max_size`, where what is pinned stays.
+ * `storage.max_size`, where what is pinned stays. What is not has to fit below the low watermark: down to
+ * there room is made once the high one is reached.
  * @param source undefined where nothing is stored yet
+ * @param isPinned whether what is imported will be pinned
  */
-export function createAssertRoom(config: Config, source: RoomSource | undefined): AssertRoom {
+export function createAssertRoom(
+  config: Config,
+  source: RoomSource | undefined,
+  isPinned: boolean,
+): AssertRoom {
   return async (index, graph, bytes) => {
     await assertDiskRoom(config, bytes);
-    const { max_size, directory } = config.storage;
+    const { max_size, low_watermark, directory } = config.storage;
     if (max_size === undefined) return;
     const wanted = cachedBy(config, index, graph);
     let needed = [...wanted.values()].reduce((sum, size) => sum + size, 0);
@@ -44,9 +50,13 @@ export function createAssertRoom(config: Config, source: RoomSource | undefined)
         if (!wanted.has(digest)) needed += (await source.sizeOf(digest)) ?? 0;
       }
     }
-    if (needed <= max_size) return;
+    const limit = isPinned ? max_size : Math.floor(max_size * low_watermark);
+    if (needed <= limit) return;
+    const [need, most, size] = [needed, limit, max_size].map(describeByteSize);
     throw noRoom(
-      `with what is pinned it needs ${describeByteSize(needed)}, and storage.max_size is ${describeByteSize(max_size)}`,
+      `with what is pinned it needs ${need}, and storage.max_size is ${size}${
+        isPinned ? '' : `, of which without --pin no more than ${most} are sure to stay`
+      }`,
     );
   };
 }

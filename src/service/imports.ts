@@ -6,6 +6,7 @@ import type { Notifications } from '../events/notifications.ts';
 import type { OperationsApi } from '../http/operations-api.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { RegistryError } from '../oci/errors.ts';
+import { ticksWhile } from '../lib/ticks.ts';
 import type { ImportMetrics } from '../telemetry/import-metrics.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { adoptImages, type AdoptImagesParameters } from './adopt-images.ts';
@@ -23,7 +24,12 @@ export interface ImportsOptions {
   readonly events: Pick<Notifications, 'wants' | 'tell' | 'record'>;
   readonly metrics: ImportMetrics;
   readonly logger: Pick<Logger, 'info'>;
+  /** Nothing is begun any more: the process is told to stop. */
+  readonly signal: AbortSignal;
 }
+
+/** Milliseconds after which who waits for another import hears that it still does. */
+const silence = 15_000;
 
 /** `POST /api/import`: takes in what `baleen import` has read, verified and laid down beside the stores. */
 export class Imports {
@@ -47,9 +53,14 @@ export class Imports {
     // One at a time: what the last one has brought is there for the next.
     const before = this.#running;
     const { promise: ended, resolve: end } = Promise.withResolvers<void>();
-    this.#running = ended;
-    await before;
+    this.#running = Promise.all([before, ended]);
     try {
+      for await (const _ of ticksWhile(before, silence)) {
+        yield { kind: 'progress', bytes: 0, total: 0 };
+      }
+      if (this.#options.signal.aborted) {
+        throw new RegistryError('UNAVAILABLE', 'this Baleen is about to stop; import again');
+      }
       yield* this.#adopt(parameters);
     } finally {
       end();
@@ -69,6 +80,7 @@ export class Imports {
         names: placeNames(config()),
         trust: await bundleTrust(config()),
         pins,
+        evictor: store.evictor,
         adopted: (content: RepositoryContent) => this.#tell(content),
       };
       for await (const event of adoptImages(options, parameters)) {

@@ -11,6 +11,7 @@ import {
   type EvictionPolicy,
   type EvictionReason,
 } from './eviction.ts';
+import { Shields } from './shields.ts';
 import type { StoreObserver } from './store-observer.ts';
 
 /** What the evictor needs of a store. */
@@ -54,6 +55,7 @@ export class Evictor {
   /** Tells what must stay; asked before anything goes. */
   #protectedBy: () => Promise<ReadonlySet<Digest>> = () => Promise.resolve(new Set());
   #protected: ReadonlySet<Digest> = new Set();
+  readonly #shields = new Shields();
   readonly #abort = new AbortController();
   readonly #counted: Promise<void>;
   #markCounted!: () => void;
@@ -79,6 +81,11 @@ export class Evictor {
   protect(digests: () => Promise<ReadonlySet<Digest>>): void {
     this.#protectedBy = digests;
     this.reconsider();
+  }
+
+  /** Keeps these for as long as it is not disposed: all of them are needed together. */
+  shield(digests: ReadonlySet<Digest>): Disposable {
+    return this.#shields.raise(digests, () => this.reconsider());
   }
 
   /** Forgets in which order things were to go: what must stay has changed. */
@@ -154,7 +161,7 @@ export class Evictor {
     const planned: Evicted = { blobs: 0, bytes: this.#store.leftovers(leftoversBefore) };
     const oldest = new OldestFirst(listed);
     for await (const blobs of this.#store.survey(this.#abort.signal)) {
-      const free = blobs.filter(({ digest }) => !this.#protected.has(digest));
+      const free = blobs.filter(({ digest }) => !this.#mustStay(digest));
       for (const { usedAt, size } of free) if (usedAt < before) add(planned, size);
       oldest.add(free.filter(({ usedAt }) => usedAt >= before));
     }
@@ -245,15 +252,19 @@ export class Evictor {
     const oldest = new OldestFirst(listed);
     this.#protected = await this.#protectedBy();
     for await (const blobs of this.#store.survey(this.#abort.signal)) {
-      oldest.add(blobs.filter(({ digest }) => !this.#protected.has(digest)));
+      oldest.add(blobs.filter(({ digest }) => !this.#mustStay(digest)));
     }
     return oldest.take().toReversed();
   }
 
   async #evict(blob: StoredBlob, evicted: Evicted): Promise<void> {
-    if (this.#policy.keepsEverything === true || this.#protected.has(blob.digest)) return;
+    if (this.#policy.keepsEverything === true || this.#mustStay(blob.digest)) return;
     const bytes = await this.#store.evict(blob);
     if (bytes > 0) add(evicted, bytes);
+  }
+
+  #mustStay(digest: Digest): boolean {
+    return this.#protected.has(digest) || this.#shields.cover(digest);
   }
 
   #report({ blobs, bytes }: Evicted, reason: EvictionReason): void {

@@ -123,6 +123,18 @@ describe('a store with a limit', () => {
     expect(await held(first, second)).toEqual([true, false]);
   });
 
+  it('keeps what is shielded, for as long as it is', async () => {
+    const first = await keep('a', 300, 60);
+    const second = await keep('b', 300, 30);
+    await keep('c', 300, 10);
+    const shield = store.evictor.shield(new Set([first]));
+    await download('d', 200);
+    expect(await held(first, second)).toEqual([true, false]);
+    shield[Symbol.dispose]();
+    await download('e', 200);
+    expect(await held(first)).toEqual([false]);
+  });
+
   it('keeps what a pinned tag names by now, although the last survey saw it go', async () => {
     const blobs = [await keep('a', 300, 60), await keep('b', 300, 50), await keep('c', 300, 40)];
     let pinned: Digest[] = [];
