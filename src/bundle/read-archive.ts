@@ -96,6 +96,8 @@ class Reading {
 
   async giveUp(isRefused: boolean): Promise<void> {
     if (isRefused || this.#options.isDryRun) await this.#staging?.discard();
+    // What is right so far is still on its way to its name; nobody else may work on it before.
+    else await this.#staging?.settled().catch(() => undefined);
     this.#lock?.[Symbol.dispose]();
   }
 
