@@ -1,10 +1,11 @@
 /**
- * Measures how fast bundles are written, beside `cp` of the same file, in turns:
+ * Measures how fast bundles are written and taken in, beside `cp` of the same file, in turns:
  * `node bench/bundle.ts --help`.
  *
  * An export reads and hashes the blobs, writes the bundle, and syncs it before it gives it its name.
  * `cp` reads one file, hashes nothing, and leaves what it wrote to the kernel: so there is a second
- * one, that syncs its copy as well.
+ * one, that syncs its copy as well. An import reads the bundle, hashes and writes each blob, syncs it,
+ * and moves it into its place, in a data directory that is empty.
  */
 import { mkdtempSync } from 'node:fs';
 import { rm, stat } from 'node:fs/promises';
@@ -38,6 +39,8 @@ interface Bench {
 const CASES: Record<string, (bench: Bench) => Promise<TimedRun>> = {
   export: ({ data, image, bundle }) =>
     timedRun(process.execPath, [main, 'export', image, '-o', bundle, '--data', data]),
+  import: ({ bundle, folder }) =>
+    timedRun(process.execPath, [main, 'import', bundle, '--data', join(folder, 'far')]),
   cp: ({ bundle, folder }) => timedRun('cp', [bundle, join(folder, 'copy')]),
   'cp and sync': ({ bundle, folder }) =>
     timedRun('sh', ['-c', 'cp "$0" "$1" && sync "$1"', bundle, join(folder, 'copy')]),
@@ -73,6 +76,7 @@ async function run(size: number, rounds: number, directory: string): Promise<voi
         await calm.wait();
         runs.get(name)?.push(await measure(bench));
         await rm(join(folder, 'copy'), { force: true });
+        await rm(join(folder, 'far'), { recursive: true, force: true });
       }
     }
     const { size: bytes } = await stat(bench.bundle);
