@@ -7,7 +7,7 @@ import type { BundledContent } from './bundle-index.ts';
 import { compressionOf, type Compression } from './compression.ts';
 import { invalidBundle, quoted, wrongBytes } from './faults.ts';
 import { digestOfPath } from './stage-bundle.ts';
-import { type IsStored, type OnBytes, type Staging } from './staging.ts';
+import type { IsStored, OnBytes, Staging } from './staging.ts';
 
 export interface StageForeignOptions {
   readonly reader: TarReader;
