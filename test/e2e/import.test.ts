@@ -1,12 +1,17 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { existsSync, readdirSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { Baleen } from '../support/baleen.ts';
 import { bundleOf } from '../support/bundle.ts';
 import { get } from '../support/http-get.ts';
 import { ociArchive } from '../support/image-archive.ts';
 import { artifactOf, indexOf, imageOf, layerOf, type Image } from '../support/images.ts';
+import { treeOf } from '../support/read-archive.ts';
 import { tempDir, type TempDir } from '../support/temp-dir.ts';
+
+jest.setTimeout(120_000);
 
 const offline = {
   offline: true,
@@ -121,5 +126,169 @@ describe('importing', () => {
     const oci = await file('oci.tar', ociArchive(image, 'ghcr.io/org/krill:3'));
     expect((await baleen.command('import', oci)).stderr).not.toContain('new digest');
     expect(await pull(baleen, 'ghcr.io/org/krill', '3', image)).toEqual([]);
+  });
+
+  it('closes a gap with what export writes for it: split, packed and signed', async () => {
+    await using near = await Baleen.prepare(offline);
+    await using far = await Baleen.start(offline);
+    const before = platformImage(40);
+    const [child] = before.children;
+    const after: Image = indexOf({
+      amd64: imageOf({ architecture: 'amd64', os: 'linux', seed: 40 }, [layerOf(300_000, 40)]),
+      s390x: imageOf({ architecture: 's390x', os: 'linux' }, [layerOf(1_500_000, 49)]),
+    });
+    expect(after.children[0]).toEqual(child);
+    const pair = generateKeyPairSync('ed25519');
+    const pem = { secret: 'secret.pem', public: 'public.pem' };
+    await file(pem.secret, Buffer.from(pair.privateKey.export({ type: 'pkcs8', format: 'pem' })));
+    await file(pem.public, Buffer.from(pair.publicKey.export({ type: 'spki', format: 'pem' })));
+    for (const [tag, image] of [
+      ['1', before],
+      ['2', after],
+    ] as const) {
+      const name = `docker.io/library/krill:${tag}`;
+      const path = await file(`near-${tag}.tar`, bundleOf([{ name, image }]));
+      expect((await near.command('import', path)).code).toBe(0);
+    }
+    const at = (name: string): string => join(files.path, name);
+    const run = async (baleen: Baleen, ...args: string[]): Promise<string> => {
+      const { code, stdout, stderr } = await baleen.command(...args);
+      expect([args[0], code, code === 0 ? '' : stderr]).toEqual([args[0], 0, '']);
+      return stdout;
+    };
+    const first = [
+      'krill:1',
+      '-o',
+      at('first.tar.zst'),
+      '--compress',
+      'zstd',
+      '--sign-key',
+      at(pem.secret),
+    ];
+    await run(near, 'export', ...first);
+    await run(far, 'import', '--verify-key', at(pem.public), at('first.tar.zst'));
+    await file('have.txt', Buffer.from(await run(far, 'inventory')));
+    await run(
+      near,
+      'export',
+      'krill:2',
+      '-o',
+      at('delta.tar'),
+      '--have',
+      at('have.txt'),
+      '--split',
+      '1MiB',
+    );
+    const parts = readdirSync(files.path)
+      .filter((name) => /^delta\.tar\.\d/.test(name))
+      .map(at);
+    expect(parts.length).toBeGreaterThan(1);
+    const delta = JSON.parse(await run(far, 'import', '--json', ...parts.toReversed())) as {
+      new_blobs: number;
+    };
+    // A layer, a config, a manifest and the index.
+    expect(delta.new_blobs).toBe(4);
+    expect(await pull(far, 'library/krill', '2', after)).toEqual([]);
+    await using empty = await Baleen.prepare(offline);
+    const refused = await empty.command('import', ...parts);
+    expect(refused).toMatchObject({ code: 1 });
+    expect(refused.stderr).toMatch(/needed by docker\.io\/library\/krill:2/);
+  });
+
+  it('keeps what is immutable, and takes nothing else of such a bundle either', async () => {
+    await using baleen = await Baleen.start(offline);
+    const [one, other] = [platformImage(50), platformImage(60)];
+    const first = await file('v1.tar', bundleOf([{ name: 'local/krill:v1', image: one }]));
+    expect((await baleen.command('import', first)).code).toBe(0);
+    const second = await file(
+      'v1-again.tar',
+      bundleOf([
+        { name: 'docker.io/library/krill:9', image: other },
+        { name: 'local/krill:v1', image: other },
+      ]),
+    );
+    const before = await treeOf(join(baleen.dataDirectory, 'v1/repositories'));
+    const refused = await baleen.command('import', second);
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('immutable here')]);
+    expect(await pull(baleen, 'local/krill', 'v1', one)).toEqual([]);
+    expect(await treeOf(join(baleen.dataDirectory, 'v1/repositories'))).toEqual(before);
+    expect(existsSync(join(baleen.dataDirectory, 'v1/imports'))).toBe(false);
+  });
+
+  it('takes an index of what is hosted without the platforms that did not come along', async () => {
+    await using baleen = await Baleen.start(offline);
+    const whole = platformImage(70);
+    const [amd64, arm64] = whole.children;
+    const config = JSON.parse(amd64?.bytes.toString() ?? '') as {
+      config: { digest: string };
+      layers: { digest: string }[];
+    };
+    const kept = new Set([config.config.digest, ...config.layers.map(({ digest }) => digest)]);
+    const sparse = {
+      manifest: whole.manifest,
+      children: whole.children.slice(0, 1),
+      blobs: whole.blobs.filter(({ digest }) => kept.has(digest)),
+    };
+    const path = await file('sparse.tar', bundleOf([{ name: 'local/krill:amd64', image: sparse }]));
+    expect((await baleen.command('import', path)).code).toBe(0);
+    expect(await pull(baleen, 'local/krill', 'amd64', sparse)).toEqual([]);
+    const { status } = await get(`${baleen.url}/v2/local/krill/manifests/${arm64?.digest}`);
+    expect(status).toBe(404);
+    expect((await baleen.command('gc', '--json')).code).toBe(0);
+  });
+
+  it('takes nothing without a signature where the configuration insists, whatever the command line says', async () => {
+    const pair = generateKeyPairSync('ed25519');
+    const stranger = generateKeyPairSync('ed25519');
+    const trusted = await file(
+      'trusted.pem',
+      Buffer.from(pair.publicKey.export({ type: 'spki', format: 'pem' })),
+    );
+    const strange = await file(
+      'strange.pem',
+      Buffer.from(stranger.publicKey.export({ type: 'spki', format: 'pem' })),
+    );
+    await using baleen = await Baleen.start({
+      ...offline,
+      bundles: { trusted_keys: [trusted], require_signature: true },
+    });
+    const images = [{ name: 'docker.io/library/krill:1', image: platformImage(80) }];
+    const bundle = await file('unsigned.tar', bundleOf(images));
+    const signed = await file('strange.tar', bundleOf(images, { key: stranger.privateKey }));
+    const right = await file('right.tar', bundleOf(images, { key: pair.privateKey }));
+    for (const args of [
+      [bundle],
+      [signed],
+      ['--verify-key', strange, signed],
+      ['--verify-key', strange, right],
+    ]) {
+      const { code, stderr } = await baleen.command('import', ...args);
+      expect([code, stderr]).toEqual([
+        1,
+        expect.stringMatching(/signature is required|not trusted here/),
+      ]);
+    }
+    expect((await baleen.command('import', right)).code).toBe(0);
+  });
+
+  it('makes room within max_size, and refuses at once what can never fit', async () => {
+    await using baleen = await Baleen.start({ ...offline, storage: { max_size: '1MiB' } });
+    const small = await file(
+      'small.tar',
+      bundleOf([{ name: 'krill:1', image: platformImage(90) }]),
+    );
+    expect((await baleen.command('import', small, '--pin')).code).toBe(0);
+    const next = await file('next.tar', bundleOf([{ name: 'krill:2', image: platformImage(100) }]));
+    expect((await baleen.command('import', next, '--pin')).code).toBe(0);
+    const third = await file(
+      'third.tar',
+      bundleOf([{ name: 'krill:3', image: platformImage(110) }]),
+    );
+    const full = await baleen.command('import', third);
+    expect([full.code, full.stderr]).toEqual([
+      1,
+      expect.stringContaining('storage.max_size is 1 MiB'),
+    ]);
+    expect(await pull(baleen, 'library/krill', '1', platformImage(90))).toEqual([]);
   });
 });
