@@ -6,7 +6,7 @@ import { Digester, splitDigest, type Digest, type DigestAlgorithm } from '../oci
  * to do. Not sooner: to write to a file that is being synced costs the kernel several times as much, and
  * what is smaller is synced as a whole beside the next.
  */
-const syncInterval = 512 * 1024 * 1024;
+const usualSyncInterval = 512 * 1024 * 1024;
 
 /**
  * A file that comes out of an archive: hashed while what came before is written and what comes next is
@@ -16,6 +16,7 @@ export class StagedFile {
   readonly #path: string;
   readonly #file: FileHandle;
   readonly #digester: Digester;
+  readonly #syncInterval: number;
   #size = 0;
   #synced = 0;
   #writing: Promise<unknown> = Promise.resolve();
@@ -23,15 +24,28 @@ export class StagedFile {
   /** What the disk said meanwhile. */
   #failure: { readonly error: unknown } | undefined;
 
-  private constructor(path: string, file: FileHandle, algorithm: DigestAlgorithm) {
+  private constructor(
+    path: string,
+    file: FileHandle,
+    algorithm: DigestAlgorithm,
+    syncInterval: number,
+  ) {
     this.#path = path;
     this.#file = file;
     this.#digester = new Digester(algorithm);
+    this.#syncInterval = syncInterval;
   }
 
-  /** @throws the disk's error */
-  static async create(path: string, algorithm: DigestAlgorithm): Promise<StagedFile> {
-    return new StagedFile(path, await open(path, 'w'), algorithm);
+  /**
+   * @param syncInterval bytes between two syncs
+   * @throws the disk's error
+   */
+  static async create(
+    path: string,
+    algorithm: DigestAlgorithm,
+    syncInterval = usualSyncInterval,
+  ): Promise<StagedFile> {
+    return new StagedFile(path, await open(path, 'w'), algorithm, syncInterval);
   }
 
   /** Bytes that were taken. */
@@ -53,7 +67,7 @@ export class StagedFile {
     this.#writing = writing;
     this.#digester.update(bytes);
     await before;
-    if (at - this.#synced >= syncInterval && this.#syncing === undefined) this.#sync(at);
+    if (at - this.#synced >= this.#syncInterval && this.#syncing === undefined) this.#sync(at);
   }
 
   /** Waits for what is being written, and gives the digest of it all; no write after it. */

@@ -18,9 +18,9 @@ it('does not get its name where the disk has once failed to take what was writte
   const failure = new Error('EIO: i/o error, fsync');
   // The system tells of a failure once: the next sync has nothing to say.
   const sync = jest.spyOn(handles, 'datasync').mockRejectedValueOnce(failure);
-  const file = await StagedFile.create(join(folder, 'growing-blob-1'), 'sha256');
-  const piece = Buffer.alloc(1024 * 1024);
-  for (let count = 0; count < 34; count++) await file.write(piece);
+  const file = await StagedFile.create(join(folder, 'growing-blob-1'), 'sha256', 1_000);
+  const piece = Buffer.alloc(1_000);
+  for (let count = 0; count < 4; count++) await file.write(piece);
   await waitFor('a sync underway', () => sync.mock.calls.length > 0);
   await file.digest();
   await expect(file.keep(join(folder, 'whole'))).rejects.toBe(failure);
