@@ -23,6 +23,8 @@ export interface RepositoryContent extends ImagePlace {
   /** What indexes name besides: children for platforms that did not come along. */
   readonly absent: readonly NamedContent[];
   readonly blobs: readonly NamedContent[];
+  /** Those of them whose bytes did not come along. */
+  readonly left: readonly Digest[];
   readonly referrers: readonly { readonly subject: Digest; readonly descriptor: Descriptor }[];
   readonly tags: readonly AdoptedTag[];
   /** The whole of a manifest, its digest verified. */
@@ -46,6 +48,8 @@ export interface AdoptingPart {
   holds(digest: Digest, size: number): Promise<boolean>;
   /** @throws RegistryError DENIED where something may not be changed, before anything is */
   assertAllowed(content: RepositoryContent): Promise<void>;
+  /** Whether a blob is known for certain to belong to the repository. */
+  hasBlob(content: RepositoryContent, blob: Digest): Promise<boolean>;
   /** Stores a blob of a repository. @param source undefined where it is stored already */
   addBlob(
     content: RepositoryContent,
@@ -67,6 +71,11 @@ export interface AdoptionOptions {
   readonly parts: AdoptingParts;
   /** @throws RegistryError NAME_INVALID, NAME_UNKNOWN */
   readonly placeOf: (repository: string) => ImagePlace;
+  /**
+   * Whether it is believed of what did not come along, and is stored here for some other repository, that
+   * it belongs to the images as well. Who only knows a digest could else have its bytes.
+   */
+  readonly isTrusted: boolean;
   /** Told of bytes of blobs that have found their place. */
   readonly onBytes: (bytes: number) => void;
 }
@@ -93,7 +102,7 @@ export class Adoption {
 
   /**
    * Looks at what is staged, and changes nothing yet.
-   * @throws RegistryError BUNDLE_INVALID, NAME_INVALID, NAME_UNKNOWN, DENIED, UNAVAILABLE
+   * @throws RegistryError BUNDLE_INVALID, BUNDLE_UNTRUSTED, NAME_INVALID, NAME_UNKNOWN, DENIED, UNAVAILABLE
    */
   static async prepare(options: AdoptionOptions): Promise<Adoption> {
     const { index, staging } = options;
@@ -106,6 +115,7 @@ export class Adoption {
     for (const content of adoption.contents) {
       const part = options.parts[content.part];
       await part.assertAllowed(content);
+      if (!options.isTrusted) await assertOwn(part, content);
       for (const blob of content.blobs) await adoption.#sourceOf(content, blob);
     }
     return adoption;
@@ -158,6 +168,17 @@ export class Adoption {
   }
 }
 
+/** @throws RegistryError BUNDLE_UNTRUSTED */
+async function assertOwn(part: AdoptingPart, content: RepositoryContent): Promise<void> {
+  for (const blob of content.left) {
+    if (await part.hasBlob(content, blob)) continue;
+    throw new RegistryError(
+      'BUNDLE_UNTRUSTED',
+      `${blob} is not in it, and is not known to belong to ${content.repository}: where there are accounts, that is believed only of a bundle that is signed with one of bundles.trusted_keys. Sign it, or export it without --since and --have`,
+    );
+  }
+}
+
 /**
  * Things that manifests name, each as often as it comes to a repository: far more than any site has. A
  * small bundle could else ask for any number of files, with one large image under thousands of names.
@@ -207,6 +228,9 @@ function contentsOf(
   for (const { repository, subject, ...descriptor } of index.referrers) {
     gather(repository, descriptor.digest).referrers.push({ subject, descriptor });
   }
+  const notIncluded = new Set(
+    index.blobs.filter(({ included }) => !included).map(({ digest }) => digest),
+  );
   let links = 0;
   const onNamed = (count: number): void => {
     links += count;
@@ -222,6 +246,7 @@ function contentsOf(
         .flatMap(({ digest }) => graph.node(digest).manifests)
         .filter(({ digest }) => !here.has(digest)),
       blobs,
+      left: blobs.map(({ digest }) => digest).filter((digest) => notIncluded.has(digest)),
       referrers,
       tags,
       read: (manifest) => readStaged(staging, manifest),

@@ -50,6 +50,11 @@ export class CachedPart implements AdoptingPart {
     return Promise.resolve();
   }
 
+  async hasBlob({ key }: RepositoryContent, blob: Digest): Promise<boolean> {
+    const member = await this.#options.catalog.linked(key, 'blobs', blob);
+    return member !== undefined && member.claimed !== true;
+  }
+
   async addBlob(
     _content: RepositoryContent,
     { digest, size }: NamedContent,

@@ -64,6 +64,10 @@ export class ImageAdoption {
     for (const manifest of incoming.manifests) await this.#judged(incoming, manifest);
   }
 
+  async hasBlob({ key }: Incoming, blob: Digest): Promise<boolean> {
+    return (await this.#options.catalog.linked(key, 'blobs', blob)) !== undefined;
+  }
+
   /**
    * Makes a blob belong to the repository.
    * @param source where it lies, if it has still to be stored

@@ -22,6 +22,8 @@ export interface AdoptImagesOptions {
   readonly parts: AdoptingParts;
   readonly names: PlaceNames;
   readonly trust: Trust;
+  /** Whether everybody may read everything that is stored. */
+  readonly isOpen: boolean;
   readonly pins: PinRecord;
   /** What is cached and keeps what comes in from being evicted before all of it is there. */
   readonly evictor: Pick<Evictor, 'shield'>;
@@ -49,14 +51,14 @@ export async function* adoptImages(
   options: AdoptImagesOptions,
   { staged, pin }: AdoptImagesParameters,
 ): AsyncGenerator<ImportEvent> {
-  const { root, parts, names, trust, pins, evictor, adopted } = options;
+  const { root, parts, names, trust, isOpen, pins, evictor, adopted } = options;
   if (!isStagingId(staged)) throw new RegistryError('REQUEST_INVALID', 'nothing is staged so');
   const staging = new Staging(root, staged);
   const digests = await staging.read('baleen.json', maxBundleIndexSize);
   if (digests === undefined) {
     throw new RegistryError('REQUEST_INVALID', 'nothing is staged under this id; import again');
   }
-  judge(trust, digests, await staging.read('baleen.sig', maxSignatureSize));
+  const signedBy = judge(trust, digests, await staging.read('baleen.sig', maxSignatureSize));
   const index = parseBundleIndex(digests);
   const contents = [...index.manifests, ...index.blobs];
   using _shield = evictor.shield(new Set(contents.map(({ digest }) => digest)));
@@ -66,6 +68,7 @@ export async function* adoptImages(
     staging,
     parts,
     placeOf: (repository) => placeOf(repository, names),
+    isTrusted: isOpen || signedBy !== undefined,
     onBytes: (count) => (bytes += count),
   });
   const pinned: string[] = [];

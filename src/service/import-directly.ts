@@ -59,6 +59,7 @@ export async function* importDirectly(
       parts: { cached: new CachedPart({ layout, store, catalog, put }), hosted },
       names: placeNames(config),
       trust,
+      isOpen: config.auth === undefined,
       pins,
       evictor: store.evictor,
       adopted: () => undefined,

@@ -79,6 +79,7 @@ export class Imports {
         parts: { cached, hosted },
         names: placeNames(config()),
         trust: await bundleTrust(config()),
+        isOpen: config().auth === undefined,
         pins,
         evictor: store.evictor,
         adopted: (content: RepositoryContent) => this.#tell(content),

@@ -101,6 +101,7 @@ describe('adopting images', () => {
     path: () => '',
     holds: () => Promise.resolve(true),
     assertAllowed: () => Promise.resolve(),
+    hasBlob: () => Promise.resolve(true),
     addBlob: () => Promise.resolve(),
     addManifests: () => Promise.resolve(),
     addTags: () => Promise.resolve(),
@@ -125,6 +126,7 @@ describe('adopting images', () => {
       staging,
       parts: { cached: part, hosted: part },
       placeOf: (repository) => placeOf(repository, names),
+      isTrusted: true,
       onBytes: () => undefined,
     });
     await expect(adoption).rejects.toMatchObject({ code: 'BUNDLE_INVALID' });

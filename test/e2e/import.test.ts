@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { Baleen } from '../support/baleen.ts';
-import { bundleOf } from '../support/bundle.ts';
+import { bundleOf, type BundleOptions } from '../support/bundle.ts';
 import { get } from '../support/http-get.ts';
 import { ociArchive } from '../support/image-archive.ts';
 import { artifactOf, indexOf, imageOf, layerOf, type Image } from '../support/images.ts';
@@ -290,5 +290,35 @@ describe('importing', () => {
       expect.stringContaining('storage.max_size is 1 MiB'),
     ]);
     expect(await pull(baleen, 'library/krill', '1', platformImage(90))).toEqual([]);
+  });
+
+  it("takes nobody's word but a trusted signer's, where there are accounts, for what stored blobs belong to", async () => {
+    const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+    const pem = publicKey.export({ type: 'spki', format: 'pem' });
+    const auth = { htpasswd: await file('htpasswd', Buffer.alloc(0)) };
+    const bundles = { trusted_keys: [await file('key.pub', Buffer.from(pem))] };
+    await using baleen = await Baleen.start({ ...offline, auth, bundles });
+    const secret = layerOf(100_000, 40);
+    const imported = async (
+      name: string,
+      seed: number,
+      options: BundleOptions,
+    ): Promise<string> => {
+      const image = imageOf({ architecture: 'amd64', os: 'linux', seed }, [secret]);
+      const path = await file(`${seed}.tar`, bundleOf([{ name, image }], options));
+      const { code, stderr } = await baleen.command('import', path);
+      return code === 0 ? 'imported' : stderr;
+    };
+    const without = new Set([secret.digest]);
+    expect(await imported('local/secret:1', 1, {})).toBe('imported');
+    for (const name of ['docker.io/library/open:1', 'local/open:1']) {
+      const refusal = await imported(name, 2, { without });
+      expect(refusal).toContain(`${secret.digest} is not in it, and is not known to belong to`);
+    }
+    expect(await imported('local/secret:2', 3, { without })).toBe('imported');
+    expect(await imported('local/open:1', 4, {})).toBe('imported');
+    expect(await imported('docker.io/library/open:1', 5, { without, key: privateKey })).toBe(
+      'imported',
+    );
   });
 });

@@ -55,6 +55,7 @@ async function adopt(meanwhile: () => Promise<unknown>): Promise<void> {
       isHosted: () => false,
     },
     trust: trustsAll,
+    isOpen: true,
     pins: new PinRecord(layout.root),
     evictor,
     adopted: () => undefined,
