@@ -100,7 +100,7 @@ export class BlobFetches {
     try {
       // Who waits for the next attempt leaves the place to others.
       await patience.ask(route.remote.upstream, () =>
-        this.#limit.run(() => filler.fill(route, blob.digest, options, signal)),
+        this.#limit.run(() => filler.fill(route, blob.digest, options, signal), signal),
       );
     } catch (error) {
       const amount = this.ledger.ended(blob, mine, false);

@@ -83,8 +83,8 @@ export class RepositoryQuestions implements ManifestQuestions {
   }
 
   #ask<T>(question: () => Promise<T>): Promise<T> {
-    const { patience, questions } = this.#options;
-    return patience.ask(this.#route.remote.upstream, () => questions.run(question));
+    const { patience, questions, signal } = this.#options;
+    return patience.ask(this.#route.remote.upstream, () => questions.run(question, signal));
   }
 
   /** Whether it can be had without spending quota: a tag's check is free, or put off. */

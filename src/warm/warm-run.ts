@@ -123,7 +123,7 @@ export class WarmRun {
     if (route.via === 'hosted') return hosted.tags(route);
     const { questions } = this.#tools;
     const { tags } = await this.#patience.ask(route.remote.upstream, () =>
-      questions.run(() => content.tags.list(route)),
+      questions.run(() => content.tags.list(route), this.#signal),
     );
     return tags;
   };

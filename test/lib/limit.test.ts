@@ -31,4 +31,19 @@ describe('a limit', () => {
     expect(most).toBe(2);
     expect(await limit.run(() => Promise.resolve('still'))).toBe('still');
   });
+
+  it('begins nothing any more for a signal that came while it waited', async () => {
+    const limit = new Limit(1);
+    const first = Promise.withResolvers<void>();
+    const running = limit.run(() => first.promise);
+    const stop = new AbortController();
+    let hasBegun = false;
+    const waiting = limit.run(() => Promise.resolve((hasBegun = true)), stop.signal);
+    stop.abort(new Error('stopped'));
+    first.resolve();
+    await running;
+    await expect(waiting).rejects.toThrow('stopped');
+    expect(hasBegun).toBe(false);
+    expect(await limit.run(() => Promise.resolve('still'))).toBe('still');
+  });
 });

@@ -40,6 +40,22 @@ function family(count: number): Image[] {
 }
 
 describe('warming an image', () => {
+  it('asks for nothing more once it is broken off', async () => {
+    const { hub } = scaffold;
+    const images = ['a', 'b', 'c'].map((each) => `team/${each}:v*`);
+    const { promise: gate, resolve: goOn } = Promise.withResolvers<void>();
+    hub.gate = gate;
+    const stop = new AbortController();
+    const run = arrangeWarmer(scaffold).warm(images, { jobs: 1 }, stop.signal);
+    await waitFor('the first question', () => hub.calls.length === 1);
+    stop.abort();
+    await expect(run).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    goOn();
+    // Each of those behind it would be asked in a few turns of the event loop.
+    for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+    expect(hub.calls).toHaveLength(1);
+  });
+
   it('is held back by no limit but its own, where another run fetches the same', async () => {
     const { hub } = scaffold;
     const image = seededImage([2_000_000], 1);
