@@ -112,7 +112,7 @@ export class BundlePlanner {
       this.#lack(repository, name, []);
       return;
     }
-    const parts = await this.#walk(source, choice).image(digest);
+    const parts = await this.#walk(source, repository, choice).image(digest);
     this.#take(source, parts);
     if (parts.lacks.length > 0) {
       this.#lack(repository, name, parts.lacks);
@@ -133,7 +133,7 @@ export class BundlePlanner {
     for (const subject of subjects) {
       const found = await source.referrers(repository, subject);
       for (const descriptor of found) {
-        const parts = await this.#walk(source, 'all').image(descriptor.digest);
+        const parts = await this.#walk(source, repository, 'all').image(descriptor.digest);
         this.#take(source, parts);
         if (parts.lacks.length > 0) this.#lack(repository, name, parts.lacks, true);
         else this.#refer(repository, subject, descriptor, parts);
@@ -159,7 +159,7 @@ export class BundlePlanner {
       if (digest === undefined) continue;
       // A list that stands in for the referrers API may name what nobody wanted.
       const choice = tag === listed ? 'stored' : 'all';
-      const parts = await this.#walk(source, choice).image(digest);
+      const parts = await this.#walk(source, repository, choice).image(digest);
       if (parts.lacks.length > 0) {
         if (tag !== listed) this.#lack(repository, name, parts.lacks, true);
         continue;
@@ -215,11 +215,12 @@ export class BundlePlanner {
     this.#lacking.push({ name, isHosted, lacks, isReferrer });
   }
 
-  #walk(source: ImageSource, choice: Choice): ImageWalk {
+  #walk(source: ImageSource, repository: QualifiedName, choice: Choice): ImageWalk {
     const walks = this.#walks.get(source) ?? new Map<string, ImageWalk>();
     this.#walks.set(source, walks);
-    const key = JSON.stringify(choice);
-    const walk = walks.get(key) ?? new ImageWalk(source, choice);
+    const within = nameOf(repository) === repository ? undefined : repository;
+    const key = `${within} ${JSON.stringify(choice)}`;
+    const walk = walks.get(key) ?? new ImageWalk(source, choice, within);
     walks.set(key, walk);
     return walk;
   }

@@ -1,4 +1,4 @@
-import type { Descriptor } from '../oci/descriptor.ts';
+import { isDistributable, type Descriptor } from '../oci/descriptor.ts';
 import { digestOf, splitDigest, type Digest } from '../oci/digest.ts';
 import { maxManifestSize, parseManifest, type Manifest } from '../oci/manifest.ts';
 import { isIndexType } from '../oci/media-type.ts';
@@ -11,6 +11,7 @@ import {
   type Platform,
   type Platforms,
 } from '../oci/platform.ts';
+import type { QualifiedName } from '../oci/repository-name.ts';
 import type { BundledContent, BundledManifest } from './bundle-index.ts';
 import type { ImageSource } from './image-source.ts';
 
@@ -50,19 +51,23 @@ const configTypes: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Follows manifests to all that they name, as far as it is stored, and tells what is not. What
- * manifests say is believed, whoever's blobs they name: whoever may read the data directory may read
- * these as well.
+ * Follows manifests to all that they name, as far as it is stored, and tells what is not. Of what was
+ * pulled through, manifests are believed, whoever's blobs they name: whoever may read the data directory
+ * may read these as well. Of what was pushed, a repository gives only what belongs to it: whoever pushes
+ * may name layers that are said to be had elsewhere, by digests of which he knows nothing else.
  */
 export class ImageWalk {
   readonly #source: ImageSource;
   readonly #choice: Choice;
+  readonly #within: QualifiedName | undefined;
   /** Many images share their parts. */
   readonly #known = new Map<Digest, Promise<ImageParts>>();
 
-  constructor(source: ImageSource, choice: Choice) {
+  /** @param within the repository to which all has to belong; undefined where what is stored will do */
+  constructor(source: ImageSource, choice: Choice, within: QualifiedName | undefined) {
     this.#source = source;
     this.#choice = choice;
+    this.#within = within;
   }
 
   /** An image by the digest of its manifest or index. It may be made for none of the chosen platforms. */
@@ -96,7 +101,8 @@ export class ImageWalk {
   }
 
   async #walk(digest: Digest): Promise<ImageParts> {
-    const bytes = await this.#source.read(digest, maxManifestSize);
+    const isHere = await this.#belongs('manifests', digest);
+    const bytes = isHere ? await this.#source.read(digest, maxManifestSize) : undefined;
     if (bytes === undefined) return lacking('missing', digest);
     const manifest = readWhole(bytes, digest);
     if (manifest === undefined) return lacking('damaged', digest);
@@ -152,13 +158,23 @@ export class ImageWalk {
   ): Promise<{ blobs: BundledContent[]; lacks: Lack[] }> {
     const blobs: BundledContent[] = [];
     const lacks: Lack[] = [];
-    for (const { digest, size } of descriptors) {
-      const stored = await this.#source.sizeOf(digest);
+    for (const descriptor of descriptors) {
+      const { digest, size } = descriptor;
+      const isHere = await this.#belongs('blobs', digest);
+      // Clients have it from elsewhere, as when it was pushed.
+      if (!isHere && !isDistributable(descriptor)) continue;
+      const stored = isHere ? await this.#source.sizeOf(digest) : undefined;
       const kind = stored === undefined ? 'missing' : stored === size ? undefined : 'damaged';
       if (kind === undefined) blobs.push({ digest, size });
       else lacks.push({ kind, content: 'blob', digest, platform: undefined });
     }
     return { blobs, lacks };
+  }
+
+  async #belongs(kind: 'manifests' | 'blobs', digest: Digest): Promise<boolean> {
+    const within = this.#within;
+    if (within === undefined) return true;
+    return (await this.#source.catalog.linked(within, kind, digest)) !== undefined;
   }
 
   /** What the config of an image says. */

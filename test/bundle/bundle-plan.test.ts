@@ -231,6 +231,33 @@ describe('the plan of a bundle', () => {
     expect(digests(manifests)).toEqual(digests([amd64.manifest, sbom.manifest]));
   });
 
+  it('takes of what was pushed only what belongs to its repository, whatever a manifest names', async () => {
+    const [secret] = other.blobs;
+    await data.push('local/secret', '1', other);
+    const foreign = {
+      ...descriptorOf(secret!),
+      mediaType: 'application/vnd.oci.image.layer.nondistributable.v1.tar',
+      urls: ['https://example.test/layer'],
+    };
+    const document = JSON.parse(amd64.manifest.bytes.toString()) as { layers: object[] };
+    const naming = (layer: object): Image => {
+      const layers = [...document.layers, layer];
+      const bytes = Buffer.from(JSON.stringify({ ...document, layers }));
+      return { ...amd64, manifest: content(bytes, amd64.manifest.mediaType) };
+    };
+    await data.push('local/open', '1', naming(foreign));
+    await data.push('local/open', '2', naming(descriptorOf(secret!)));
+    await data.push('local/open', '3', index([forPlatform(other, 'amd64')]));
+    const first = await plan(['local/open:1']);
+    expect(first.lacking).toEqual([]);
+    expect(first.blobs.map(({ digest }) => digest)).not.toContain(secret!.digest);
+    for (const tag of ['2', '3']) {
+      const { blobs, lacking } = await plan([`local/open:${tag}`]);
+      expect(lacking).toHaveLength(1);
+      expect(blobs.map(({ digest }) => digest)).not.toContain(secret!.digest);
+    }
+  });
+
   it('takes for hosted what a client would get from there, and never an official image', async () => {
     await data.push('krill', '1', amd64);
     await data.cache('docker.io/library/krill', '1', arm64);
