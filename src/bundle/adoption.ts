@@ -191,7 +191,8 @@ function tooMany(): RegistryError {
   );
 }
 
-function gone(digest: Digest): RegistryError {
+/** Of a blob that was stored here, and is no more, or is damaged. */
+export function gone(digest: Digest): RegistryError {
   return new RegistryError(
     'UNAVAILABLE',
     `${digest} was here a moment ago and is gone: it was removed, or made room for others; import again`,

@@ -9,7 +9,8 @@ import type { Digest } from '../oci/digest.ts';
 import type { StoredManifest } from '../registry/manifest-cache.ts';
 import type { DiskBlobStore } from '../store/disk-blob-store.ts';
 import type { Layout } from '../store/layout.ts';
-import type { AdoptingPart, BlobSource, RepositoryContent } from './adoption.ts';
+import { isRight } from '../store/verification.ts';
+import { gone, type AdoptingPart, type BlobSource, type RepositoryContent } from './adoption.ts';
 import type { NamedContent } from './bundle-graph.ts';
 
 export interface CachedPartOptions {
@@ -69,6 +70,7 @@ export class CachedPart implements AdoptingPart {
     const temporary = join(layout.temporary, randomUUID());
     try {
       await linkOrCopy(source.path, temporary);
+      if (!source.isVerified && !(await isRight(temporary, digest))) throw gone(digest);
       await store.evictor.admit(size, () => store.adopt(digest, temporary, size));
     } finally {
       await rm(temporary, { force: true });

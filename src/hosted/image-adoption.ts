@@ -8,11 +8,12 @@ import { parsePushedManifest } from '../oci/pushed-manifest.ts';
 import type { Tag } from '../oci/reference.ts';
 import type { QualifiedName, RepositoryName } from '../oci/repository-name.ts';
 import type { StoredManifest } from '../registry/manifest-cache.ts';
+import { isRight } from '../store/verification.ts';
 import type { HostedLocks } from './hosted-locks.ts';
 import type { HostedRules } from './hosted-rules.ts';
 import { immutable, referrerOf } from './manifest-push.ts';
 import type { ManifestShelf } from './manifest-shelf.ts';
-import { isRight, type Shelf } from './mount.ts';
+import type { Shelf } from './mount.ts';
 
 export interface ImageAdoptionOptions extends Shelf {
   readonly locks: HostedLocks;

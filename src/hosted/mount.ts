@@ -4,14 +4,13 @@ import { join } from 'node:path';
 import type { Catalog, Member } from '../catalog/catalog.ts';
 import { isMissing } from '../lib/atomic-file.ts';
 import { linkOrCopy } from '../lib/link-or-copy.ts';
-import { Pace } from '../lib/pace.ts';
 import type { Digest } from '../oci/digest.ts';
 import { isRegistryError } from '../oci/errors.ts';
 import { hostedUpstream } from '../oci/repository-name.ts';
 import type { HostedRoute, ProxiedRoute, Route } from '../registry/resolve-route.ts';
 import type { DiskBlobStore } from '../store/disk-blob-store.ts';
 import type { Layout } from '../store/layout.ts';
-import { verifyBlob } from '../store/verification.ts';
+import { isRight } from '../store/verification.ts';
 import type { HostedLocks } from './hosted-locks.ts';
 import type { UploadObserver } from './upload-observer.ts';
 
@@ -128,11 +127,4 @@ async function wholeMember(
   if (member?.size === undefined || member.claimed) return undefined;
   const size = await store.stat(digest);
   return size === member.size ? { ...member, size } : undefined;
-}
-
-/** Whether the bytes of a file are those of the digest. */
-export async function isRight(path: string, digest: Digest): Promise<boolean> {
-  const { signal } = new AbortController();
-  const options = { pace: new Pace(Infinity), onBytes: () => undefined, signal };
-  return (await verifyBlob(path, digest, options)).kind === 'good';
 }

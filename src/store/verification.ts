@@ -1,7 +1,7 @@
 import { open, stat, type FileHandle } from 'node:fs/promises';
 import { setImmediate as turn } from 'node:timers/promises';
 import { isMissing } from '../lib/atomic-file.ts';
-import type { Pace } from '../lib/pace.ts';
+import { Pace } from '../lib/pace.ts';
 import { Digester, splitDigest, type Digest } from '../oci/digest.ts';
 import { isDamage } from './damage.ts';
 import { fileId, fileIdOf, type FileId } from './file-id.ts';
@@ -63,6 +63,13 @@ export async function verifyBlob(
     // It was only read: a failing close has nothing to lose.
     await file?.close().catch(() => undefined);
   }
+}
+
+/** Whether the bytes of a file are those of the digest. */
+export async function isRight(path: string, digest: Digest): Promise<boolean> {
+  const { signal } = new AbortController();
+  const options = { pace: new Pace(Infinity), onBytes: () => undefined, signal };
+  return (await verifyBlob(path, digest, options)).kind === 'good';
 }
 
 /** What is to be said of a blob that is not as it should be. */
