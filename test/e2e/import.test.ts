@@ -1,16 +1,21 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { Baleen } from '../support/baleen.ts';
+import { Baleen, hermeticEnvironment } from '../support/baleen.ts';
 import { bundleOf, type BundleOptions } from '../support/bundle.ts';
+import { Child } from '../support/child.ts';
 import { get } from '../support/http-get.ts';
 import { ociArchive } from '../support/image-archive.ts';
-import { artifactOf, indexOf, imageOf, layerOf, type Image } from '../support/images.ts';
+import { artifactOf, content, indexOf, imageOf, layerOf, type Image } from '../support/images.ts';
 import { treeOf } from '../support/read-archive.ts';
 import { tempDir, type TempDir } from '../support/temp-dir.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { WebhookReceiver } from '../support/webhook-receiver.ts';
 
+const main = join(import.meta.dirname, '../../src/main.ts');
 jest.setTimeout(120_000);
 
 const offline = {
@@ -320,5 +325,53 @@ describe('importing', () => {
     expect(await imported('docker.io/library/open:1', 5, { without, key: privateKey })).toBe(
       'imported',
     );
+  });
+
+  it('needs little memory, however large a layer is', async () => {
+    await using baleen = await Baleen.prepare(offline);
+    const size = 200_000_000;
+    const image = imageOf({ architecture: 'amd64' }, [
+      content(Buffer.alloc(size), 'application/vnd.oci.image.layer.v1.tar'),
+    ]);
+    const path = await file(
+      'large.tar.zst',
+      zstdCompressSync(bundleOf([{ name: 'krill:1', image }])),
+    );
+    await baleen.command('config', 'check');
+    const args = ['--max-old-space-size=64', main, 'import', path, '--config', baleen.configFile];
+    await using child = new Child(process.execPath, args, { env: hermeticEnvironment() });
+    let peak = 0;
+    await waitFor(
+      'the end',
+      async () => {
+        const status = await readFile(`/proc/${child.pid}/status`, 'utf8').catch(() => '');
+        peak = Math.max(peak, Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024);
+        return child.exit;
+      },
+      60_000,
+    );
+    expect([child.exit?.code, child.stderr]).toEqual([0, '']);
+    expect(peak).toBeGreaterThan(0);
+    // A process that has read nothing yet has most of this.
+    expect(peak).toBeLessThan(size + 100_000_000);
+  });
+
+  it('tells receivers of what came, as if it had been pulled or pushed', async () => {
+    await using receiver = await WebhookReceiver.start();
+    await using baleen = await Baleen.start({
+      ...offline,
+      notifications: { endpoints: { scanner: { url: receiver.url } } },
+    });
+    const image = platformImage(120);
+    const images = ['docker.io/library/krill:1', 'local/krill:1'].map((name) => ({ name, image }));
+    expect((await baleen.command('import', await file('told.tar', bundleOf(images)))).code).toBe(0);
+    const told = (): string[] =>
+      receiver.events.map(
+        (event) =>
+          `${event.action} ${event.target.repository}:${event.target.tag} ${event.target.digest}`,
+      );
+    await waitFor('both to be told', () => told().length >= 6);
+    expect(told()).toContain(`cache docker.io/library/krill:1 ${image.manifest.digest}`);
+    expect(told()).toContain(`push local/krill:1 ${image.manifest.digest}`);
   });
 });
