@@ -1,6 +1,6 @@
 import { isDistributable, type Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
-import { parseManifest } from '../oci/manifest.ts';
+import { parseManifest, readDocument } from '../oci/manifest.ts';
 import { invalidBundle } from './faults.ts';
 import type { BundledBlob, BundledContent, BundledManifest, BundleIndex } from './bundle-index.ts';
 
@@ -19,9 +19,14 @@ export interface NamedContent extends BundledContent {
 
 /**
  * What a manifest of a bundle names.
- * @throws RegistryError MANIFEST_INVALID
+ * @param mediaType as the bundle says it: it is served with that
+ * @throws RegistryError MANIFEST_INVALID; BUNDLE_INVALID where the manifest says that it is something else
  */
 export function nodeOf(bytes: Buffer, mediaType: string): BundledNode {
+  const { mediaType: own } = readDocument(bytes);
+  if (typeof own === 'string' && own !== mediaType) {
+    throw invalidBundle(`a manifest is of another type than it should be (${mediaType})`);
+  }
   const { manifests, blobs } = parseManifest(bytes, mediaType);
   return { manifests: manifests.map(named), blobs: blobs.map(named) };
 }

@@ -81,6 +81,14 @@ describe('the graph of a bundle', () => {
     expect(named).toBe(100 * 11 + 1 + image.blobs.length);
   });
 
+  it.each([
+    [mediaTypes.ociIndex, child],
+    [mediaTypes.dockerManifest, child],
+    [mediaTypes.ociManifest, inner],
+  ])('takes nothing for %s that says it is something else', (type, { bytes }) => {
+    expect(() => nodeOf(bytes, type)).toThrow('of another type than it should be');
+  });
+
   it('knows all images that need a blob', () => {
     const [blob] = image.blobs;
     expect(graph.neededBy(blob!.digest)).toEqual([
