@@ -6,6 +6,7 @@ import { inBatches } from '../lib/batches.ts';
 import { linkOrCopy } from '../lib/link-or-copy.ts';
 import { isDescriptor, type Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
+import type { QualifiedName } from '../oci/repository-name.ts';
 import type { StoredManifest } from '../registry/manifest-cache.ts';
 import type { DiskBlobStore } from '../store/disk-blob-store.ts';
 import type { Layout } from '../store/layout.ts';
@@ -23,6 +24,9 @@ export interface CachedPartOptions {
 
 /** Manifests that are stored at the same time. */
 const width = 8;
+
+/** Members that are put on record at once: each is a file, and costs memory until all of them are. */
+const mostLinked = 500;
 
 /**
  * Takes images in under the names of upstreams, as if they had been pulled just now: the operator who
@@ -78,13 +82,13 @@ export class CachedPart implements AdoptingPart {
   }
 
   async addManifests(content: RepositoryContent): Promise<void> {
-    const { catalog, put } = this.#options;
+    const { put } = this.#options;
     const { key, manifests, blobs, absent, read } = content;
-    await catalog.link(key, 'blobs', blobs.map(memberOf));
+    await this.#link(key, 'blobs', blobs.map(memberOf));
     const stored = inBatches(manifests, width, async (each) => put(await read(each)));
     for await (const _ of stored);
     const claimed = absent.map((each) => ({ ...memberOf(each), claimed: true as const }));
-    await catalog.link(key, 'manifests', [...manifests.map(memberOf), ...claimed]);
+    await this.#link(key, 'manifests', [...manifests.map(memberOf), ...claimed]);
     for (const { digest } of manifests) await this.#isThere(content, `manifests/${digest}`);
     for (const { digest } of blobs) await this.#isThere(content, `blobs/${digest}`);
     await this.#addReferrers(content);
@@ -111,6 +115,16 @@ export class CachedPart implements AdoptingPart {
       const value = [...new Map(all.map((each) => [each.digest, each])).values()];
       await catalog.putListing(key, name, { value, fetchedAt: Date.now() });
       await this.#isThere(content, name);
+    }
+  }
+
+  async #link(
+    key: QualifiedName,
+    kind: 'blobs' | 'manifests',
+    members: readonly Member[],
+  ): Promise<void> {
+    for (let at = 0; at < members.length; at += mostLinked) {
+      await this.#options.catalog.link(key, kind, members.slice(at, at + mostLinked));
     }
   }
 

@@ -32,3 +32,20 @@ it('takes no blob from another store whose bytes are not those of its digest', a
   await add();
   expect(adopted).toEqual([digest]);
 });
+
+it('puts what belongs to a very large repository on record piece by piece', async () => {
+  const links: number[] = [];
+  const catalog = {
+    link: (_key: string, _kind: string, members: readonly unknown[]) =>
+      Promise.resolve(void links.push(members.length)),
+    absent: () => Promise.resolve(false),
+  };
+  const part = new CachedPart({ catalog } as unknown as CachedPartOptions);
+  const blobs = Array.from({ length: 1_200 }, (_, nth) => {
+    const { digest, mediaType } = content(Buffer.from(`${nth}`), 'text/plain');
+    return { digest, mediaType, size: 1 };
+  });
+  const nothing = { manifests: [], absent: [], referrers: [], tags: [] };
+  await part.addManifests({ ...nothing, blobs } as unknown as RepositoryContent);
+  expect(links).toEqual([500, 500, 200]);
+});
