@@ -8,7 +8,7 @@ import type { ImagePlace } from '../registry/image-place.ts';
 import type { StoredManifest } from '../registry/manifest-cache.ts';
 import { BundleGraph, nodeOf, type BundledNode, type NamedContent } from './bundle-graph.ts';
 import type { BundledManifest, BundleIndex } from './bundle-index.ts';
-import { invalidBundle } from './faults.ts';
+import { maxLinks, tooManyLinks } from './faults.ts';
 import type { Staging } from './staging.ts';
 
 /** A tag, and what it names from now on. */
@@ -179,18 +179,6 @@ async function assertOwn(part: AdoptingPart, content: RepositoryContent): Promis
   }
 }
 
-/**
- * Things that manifests name, each as often as it comes to a repository: far more than any site has. A
- * small bundle could else ask for any number of files, with one large image under thousands of names.
- */
-const maxLinks = 4_000_000;
-
-function tooMany(): RegistryError {
-  return invalidBundle(
-    `its images name more than ${maxLinks} things in their repositories: write several bundles`,
-  );
-}
-
 /** Of a blob that was stored here, and is no more, or is damaged. */
 export function gone(digest: Digest): RegistryError {
   return new RegistryError(
@@ -235,7 +223,7 @@ function contentsOf(
   let links = 0;
   const onNamed = (count: number): void => {
     links += count;
-    if (links > maxLinks) throw tooMany();
+    if (links > maxLinks) throw tooManyLinks();
   };
   return [...found.values()].map(({ place, roots, referrers, tags }) => {
     const { manifests, blobs } = graph.closureOf(roots, onNamed);

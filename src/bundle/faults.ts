@@ -12,6 +12,19 @@ export function wrongBytes(digest: Digest, actual: Digest): RegistryError {
 }
 
 /**
+ * Things that manifests name, each as often as it comes to a repository: far more than any site has. A
+ * small bundle could else ask for any number of files, with one large image under thousands of names.
+ */
+export const maxLinks = 4_000_000;
+
+/** Where there are more of them. */
+export function tooManyLinks(): RegistryError {
+  return invalidBundle(
+    `its images name more than ${maxLinks} things in their repositories: write several bundles`,
+  );
+}
+
+/**
  * Puts what reading an archive failed with into the words of its user: what is not a tar archive, or not
  * packed rightly, is a bundle that is not right. The rest is passed on: it may go better next time.
  */

@@ -12,7 +12,7 @@ import type {
   BundledReferrer,
   BundleIndex,
 } from './bundle-index.ts';
-import { invalidBundle } from './faults.ts';
+import { invalidBundle, maxLinks, tooManyLinks } from './faults.ts';
 import type { ForeignArchive } from './stage-foreign.ts';
 import type { IsStored, Staging } from './staging.ts';
 
@@ -42,6 +42,9 @@ export class ForeignWalk {
 
   /** @throws RegistryError BUNDLE_INVALID, BUNDLE_INCOMPLETE, MANIFEST_INVALID */
   async from(root: BundledManifest): Promise<void> {
+    const known = this.#manifests.get(root.digest);
+    // By another name: what it names was looked for already.
+    if (known?.mediaType === root.mediaType && known.size === root.size) return;
     if (!(await this.#enter(root))) {
       throw invalidBundle(`the manifest ${root.digest} should be in it and is not`);
     }
@@ -71,12 +74,18 @@ export class ForeignWalk {
   /** Those without a name belong to the repositories of what they refer to. */
   #referrers(images: readonly BundledImage[], roots: readonly Root[]): BundledReferrer[] {
     const homes = new Map<Digest, Set<string>>();
+    let links = 0;
     const settle = (root: Digest, repository: string): void => {
       const all = new Set([root]);
       // A set goes on to what is added while it is walked.
       for (const digest of all) {
-        homes.set(digest, (homes.get(digest) ?? new Set()).add(repository));
-        for (const child of this.nodes.get(digest)?.manifests ?? []) all.add(child.digest);
+        const known = homes.get(digest) ?? new Set();
+        if (known.has(repository)) continue;
+        homes.set(digest, known.add(repository));
+        const children = this.nodes.get(digest)?.manifests ?? [];
+        links += 1 + children.length;
+        if (links > maxLinks) throw tooManyLinks();
+        for (const child of children) all.add(child.digest);
       }
     };
     for (const { name, digest } of images) settle(digest, parseImageReference(name).name);

@@ -6,7 +6,10 @@ import { Staging } from '../../src/bundle/staging.ts';
 import { digestOf, type Digest } from '../../src/oci/digest.ts';
 import { mediaTypes } from '../../src/oci/media-type.ts';
 import { placeOf } from '../../src/registry/image-place.ts';
+import { blobName } from '../support/bundle.ts';
 import { content, descriptorOf, imageOf, layerOf, type Content } from '../support/images.ts';
+import { readInto } from '../support/read-archive.ts';
+import { tar } from '../support/tar.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
 /** An index of manifests, whether or not they come along. */
@@ -139,4 +142,23 @@ describe('adopting images', () => {
     });
     await expect(adoption).rejects.toMatchObject({ code: 'BUNDLE_INVALID' });
   });
+});
+
+it('refuses an archive of strangers that calls one large index by a thousand names', async () => {
+  const absent = Array.from({ length: 5_000 }, (_, nth) => {
+    const digest = digestOf(Buffer.from(String(nth)));
+    return { digest, size: 2, mediaType: mediaTypes.ociManifest };
+  });
+  const large = listOf(...absent);
+  const manifests = Array.from({ length: 1_000 }, (_, nth) => ({
+    ...descriptorOf(large),
+    annotations: { 'org.opencontainers.image.ref.name': `ghcr.io/org/a${nth}:1` },
+  }));
+  const archive = tar([
+    { path: 'oci-layout', content: '{"imageLayoutVersion":"1.0.0"}' },
+    { path: 'index.json', content: JSON.stringify({ schemaVersion: 2, manifests }) },
+    { path: blobName(large.digest), content: large.bytes },
+  ]);
+  await using folder = tempDir('strangers');
+  await expect(readInto(folder.path, archive)).rejects.toMatchObject({ code: 'BUNDLE_INVALID' });
 });
