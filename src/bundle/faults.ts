@@ -1,6 +1,6 @@
 import { isRegistryError, RegistryError } from '../oci/errors.ts';
 import type { Digest } from '../oci/digest.ts';
-import { TarFault } from '../lib/tar-header.ts';
+import { TarCutShort, TarFault } from '../lib/tar-header.ts';
 
 /** What is wrong about a file that is imported: it is refused, and nothing of it is kept. */
 export function invalidBundle(message: string, cause?: unknown): RegistryError {
@@ -22,6 +22,14 @@ export function tooManyLinks(): RegistryError {
   return invalidBundle(
     `its images name more than ${maxLinks} things in their repositories: write several bundles`,
   );
+}
+
+/** Whether the rest of an archive is missing, as it is where the last part of several is. */
+export function isCutShort(error: unknown): boolean {
+  const { cause } = error as { readonly cause?: unknown };
+  if (cause instanceof TarCutShort) return true;
+  // zlib's word for an end in the middle of a packed stream, gzip's and zstd's alike.
+  return (cause as NodeJS.ErrnoException | undefined)?.code === 'Z_BUF_ERROR';
 }
 
 /**

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
+import { isCutShort } from '../bundle/faults.ts';
 import type { ImportEvent } from '../bundle/import-event.ts';
 import { openArchive } from '../bundle/open-archive.ts';
 import { readArchive, type ArchiveRead } from '../bundle/read-archive.ts';
@@ -18,7 +19,7 @@ import { placeNames } from '../service/place-names.ts';
 import { Layout } from '../store/layout.ts';
 import { fileSize } from '../store/verification.ts';
 import { CommandFailure, type CommandContext } from './context.ts';
-import { importInput } from './import-input.ts';
+import { importInput, nextPart } from './import-input.ts';
 import { ImportPrinter, type ImportSummary } from './import-printer.ts';
 import { OperationsClient } from './operations-client.ts';
 import { configFor } from './options.ts';
@@ -58,9 +59,10 @@ export function addImportCommand(program: Command, context: CommandContext): voi
       } catch (error) {
         const { code, message } = error as NodeJS.ErrnoException;
         const isTold = isRegistryError(error) || typeof code === 'string';
-        throw isTold
-          ? new CommandFailure(`nothing was imported: ${message}`, { cause: error })
-          : error;
+        if (!isTold) throw error;
+        const next = isCutShort(error) ? nextPart(files) : undefined;
+        const advice = next === undefined ? '' : `; is there a ${next}?`;
+        throw new CommandFailure(`nothing was imported: ${message}${advice}`, { cause: error });
       }
     });
 }

@@ -22,6 +22,13 @@ export async function importInput(files: readonly string[], stdin: Input): Promi
   return new FileSource(paths);
 }
 
+/** What the next part would be called; undefined where the last file is no part of one. */
+export function nextPart(files: readonly string[]): string | undefined {
+  const [, whole, digits] = /^(.+)\.(\d{3,})$/.exec(basename(files.toSorted().at(-1) ?? '')) ?? [];
+  if (whole === undefined || digits === undefined) return undefined;
+  return `${whole}.${String(Number(digits) + 1).padStart(3, '0')}`;
+}
+
 /**
  * Brings parts into their order.
  * @throws CommandFailure

@@ -8,7 +8,12 @@ export const tarBlock = 512;
 
 /** What an archive is not allowed to be, or to hold. */
 export class TarFault extends Error {
-  override readonly name = 'TarFault';
+  override readonly name: string = 'TarFault';
+}
+
+/** An archive of which the rest is somewhere else, or nowhere. */
+export class TarCutShort extends TarFault {
+  override readonly name = 'TarCutShort';
 }
 
 /** What stands behind a header. */

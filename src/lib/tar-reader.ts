@@ -4,6 +4,7 @@ import {
   isZero,
   parseTarHeader,
   tarBlock,
+  TarCutShort,
   TarFault,
   tarPadding,
   type TarHeader,
@@ -172,8 +173,8 @@ export class TarReader {
     return bytes;
   }
 
-  #truncated(where: string): TarFault {
-    return new TarFault(`it ends after ${this.#position} bytes, ${where}: something is missing`);
+  #truncated(where: string): TarCutShort {
+    return new TarCutShort(`it ends after ${this.#position} bytes, ${where}: something is missing`);
   }
 }
 

@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals';
-import { orderedParts } from '../../src/cli/import-input.ts';
+import { nextPart, orderedParts } from '../../src/cli/import-input.ts';
 
 it('brings the parts of a file into their order', () => {
   expect(orderedParts(['/a/b.tar.003', '/usb/b.tar.001', '/a/b.tar.002'])).toEqual([
@@ -17,4 +17,12 @@ it.each([
   [['b.tar', 'c.tar'], /b\.tar is no part of a file/],
 ])('refuses %j', (files, message) => {
   expect(() => orderedParts(files)).toThrow(message);
+});
+
+it.each([
+  [['/a/b.tar.002', '/a/b.tar.001'], 'b.tar.003'],
+  [['b.tar.099'], 'b.tar.100'],
+  [['b.tar'], undefined],
+])('knows which part would come after %j', (files, next) => {
+  expect(nextPart(files)).toBe(next);
 });
