@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { RewoundSource, StreamSource, type ByteSource } from '../lib/byte-source.ts';
 import { TarReader } from '../lib/tar-reader.ts';
 import { compressionOf, createDecompressor } from './compression.ts';
+import { refusalOf } from './faults.ts';
 
 /** A file full of images, opened at its front. */
 export interface OpenArchive {
@@ -24,11 +25,13 @@ const longestMagic = 4;
 /**
  * Opens an archive, packed or not, as its first bytes show. Nothing is unpacked further ahead than it is
  * read, so that a bomb goes off only as far as its reader lets it.
- * @throws TarFault, or what the source fails with
+ * @throws RegistryError BUNDLE_INVALID, or what the source fails with
  */
 export async function openArchive(packed: ByteSource): Promise<OpenArchive> {
   const opened = await unpacked(packed);
-  const first = await gather(opened, frontSize);
+  const first = await gather(opened, frontSize).catch((error: unknown) => {
+    throw refusalOf(error);
+  });
   const hash = createHash('sha256').update('archive\0');
   for (const bytes of upTo(first, frontSize)) hash.update(bytes);
   const whole = new RewoundSource(first, opened);
