@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { RewoundSource, StreamSource, type ByteSource } from '../lib/byte-source.ts';
 import { TarReader } from '../lib/tar-reader.ts';
-import { compressionOf, createDecompressor } from './compression.ts';
+import { compressionOf, createDecompressor, magicSize } from './compression.ts';
 import { refusalOf } from './faults.ts';
 
 /** A file full of images, opened at its front. */
@@ -18,9 +18,6 @@ export interface OpenArchive {
 
 /** Bytes by which an archive is known. */
 const frontSize = 64 * 1024;
-
-/** Bytes that show how a stream is packed. */
-const longestMagic = 4;
 
 /**
  * Opens an archive, packed or not, as its first bytes show. Nothing is unpacked further ahead than it is
@@ -43,9 +40,9 @@ export async function openArchive(packed: ByteSource): Promise<OpenArchive> {
 }
 
 async function unpacked(packed: ByteSource): Promise<ByteSource> {
-  const first = await gather(packed, longestMagic);
+  const first = await gather(packed, magicSize);
   const whole = new RewoundSource(first, packed);
-  const compression = compressionOf(Buffer.concat([...upTo(first, longestMagic)]));
+  const compression = compressionOf(Buffer.concat([...upTo(first, magicSize)]));
   if (compression === undefined) return whole;
   const unpacker = createDecompressor(compression);
   const input = Readable.from(copiesOf(whole), { objectMode: false });

@@ -1,11 +1,10 @@
-import { open } from 'node:fs/promises';
-import { createReadStream } from 'node:fs';
-import { pipeline } from 'node:stream/promises';
-import { extract } from 'tar-stream';
-import { RegistryError } from '../oci/errors.ts';
+import { stat } from 'node:fs/promises';
+import { FileSource } from '../lib/byte-source.ts';
+import { TarFault } from '../lib/tar-header.ts';
+import { isRegistryError, RegistryError } from '../oci/errors.ts';
 import { maxBundleIndexSize, parseBundleIndex, type BundleIndex } from './bundle-index.ts';
 import { bundleFiles } from './bundle-layout.ts';
-import { compressionOf, createDecompressor, magicSize } from './compression.ts';
+import { openArchive } from './open-archive.ts';
 
 /**
  * Reads what an earlier bundle held, or only its first part: nothing behind its front is read, and
@@ -13,46 +12,27 @@ import { compressionOf, createDecompressor, magicSize } from './compression.ts';
  * @throws RegistryError MANIFEST_INVALID; or the file system's error
  */
 export async function readBundleDigests(path: string): Promise<BundleIndex> {
-  const kind = compressionOf(await frontOf(path));
-  const source = createReadStream(path);
-  const entries = extract();
-  const reading =
-    kind === undefined
-      ? pipeline(source, entries)
-      : pipeline(source, createDecompressor(kind), entries);
-  // It is broken off as soon as enough is known.
-  const ended = reading.catch((cause: unknown) => cause);
+  // What cannot be read is told in the system's words.
+  await stat(path);
+  const source = new FileSource([path]);
+  await using stack = new AsyncDisposableStack();
+  stack.defer(() => source.close());
   try {
-    let count = 0;
-    for await (const entry of entries) {
-      const { name, size } = entry.header;
-      if (name === bundleFiles.digests && size <= maxBundleIndexSize) {
-        const chunks: Buffer[] = [];
-        for await (const chunk of entry) chunks.push(chunk as Buffer);
-        return parseBundleIndex(Buffer.concat(chunks));
+    const archive = await openArchive(source);
+    stack.defer(() => archive.close());
+    const { reader } = archive;
+    for (let entry = await reader.next(); entry !== undefined; entry = await reader.next()) {
+      if (entry.name === bundleFiles.digests) {
+        return parseBundleIndex(await reader.whole(maxBundleIndexSize));
       }
-      if (name !== bundleFiles.layout || ++count > 1) break;
-      entry.resume();
+      if (entry.name !== bundleFiles.layout) break;
     }
-  } catch (cause) {
-    if (cause instanceof RegistryError) throw cause;
-    throw noBundle(path, cause);
-  } finally {
-    source.destroy();
-    entries.destroy();
-    await ended;
+  } catch (error) {
+    if (error instanceof TarFault || isRegistryError(error, 'BUNDLE_INVALID'))
+      throw noBundle(path, error);
+    throw error;
   }
   throw noBundle(path);
-}
-
-async function frontOf(path: string): Promise<Buffer> {
-  const file = await open(path, 'r');
-  try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(magicSize), 0, magicSize, 0);
-    return buffer.subarray(0, bytesRead);
-  } finally {
-    await file.close();
-  }
 }
 
 function noBundle(path: string, cause?: unknown): RegistryError {
