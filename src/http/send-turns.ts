@@ -8,6 +8,10 @@
 /** Bytes that all bodies together write in one turn of the event loop: a millisecond or two of copying. */
 const budget = 4 * 1024 * 1024;
 
+/** So many in the row are a crowd: shorter turns then, for among them are others, with little to ask. */
+const crowd = 64;
+const crowdedBudget = 1024 * 1024;
+
 /** What it takes to begin with a body, in bytes that could be copied in that time. */
 const beginning = 256 * 1024;
 
@@ -15,7 +19,7 @@ const beginning = 256 * 1024;
  * Turns in a row that new connections may keep everybody in the row waiting. In each turn of the
  * event loop one connection is accepted: what else is done in it, those behind a crowd wait for.
  */
-const mostHeld = 16;
+const mostHeld = 64;
 
 let left = budget;
 let held = 0;
@@ -83,7 +87,7 @@ function nextTurn(): void {
   }
   held = 0;
   hasArrivals = false;
-  left = budget;
+  left = row.length > crowd ? crowdedBudget : budget;
   const waiting = row;
   row = [];
   let gone = 0;

@@ -83,6 +83,24 @@ describe('turns at sending', () => {
     expect(turns).toBeLessThan(100);
   });
 
+  it('makes the turns of a crowd shorter', async () => {
+    noteSent(tooMuch);
+    const turns: number[] = [];
+    let turn = 0;
+    for (let client = 0; client < 70; client++) {
+      inTurn(() => {
+        turns.push(turn);
+        noteSent(MiB);
+      });
+    }
+    while (turns.length < 70) {
+      await nextTurn();
+      turn++;
+    }
+    const inTheSame = turns.map((one) => turns.filter((other) => other === one).length);
+    expect([inTheSame[0], Math.max(...inTheSame)]).toEqual([1, 4]);
+  });
+
   it('puts who comes again behind those that still wait', async () => {
     noteSent(tooMuch);
     const order: string[] = [];
