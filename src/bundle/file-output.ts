@@ -4,8 +4,11 @@ import { syncDirectory } from '../lib/atomic-file.ts';
 import { RegistryError } from '../oci/errors.ts';
 import type { BundleOutput } from './bundle-output.ts';
 
-/** Bytes after which the disk is asked to begin writing, so that the end need not wait for all of it. */
-const syncedAtOnce = 256 * 1024 * 1024;
+/**
+ * Bytes after which the disk is asked to write: the end need not wait for all of it then, and the kernel
+ * can use the memory again that they took.
+ */
+const syncedAtOnce = 64 * 1024 * 1024;
 
 /**
  * A file that grows under another name beside its own, and gets its own when it is whole and synced.

@@ -2,11 +2,10 @@ import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { Digester, splitDigest, type Digest, type DigestAlgorithm } from '../oci/digest.ts';
 
 /**
- * Bytes after which those written so far are synced, so that the end of a very large file has little left
- * to do. Not sooner: to write to a file that is being synced costs the kernel several times as much, and
- * what is smaller is synced as a whole beside the next.
+ * Bytes after which those written so far are synced, beside what goes on: the end of a very large file has
+ * little left to do then, and the kernel can use the memory again that they took.
  */
-const usualSyncInterval = 512 * 1024 * 1024;
+const usualSyncInterval = 64 * 1024 * 1024;
 
 /**
  * A file that comes out of an archive: hashed while what came before is written and what comes next is
