@@ -101,8 +101,11 @@ export async function moveIntoPlace(temporary: string, path: string): Promise<vo
   await syncDirectory(dirname(path));
 }
 
-/** How often a folder is made anew that somebody else takes away since it is empty. */
-const attempts = 10;
+/**
+ * How often a folder is made anew that somebody else takes away since it is empty. Who removes
+ * folders without a pause wins a dozen times in a row now and then, so ten are not enough.
+ */
+const attempts = 200;
 
 /** Hopes that the folder is there, as it mostly is; makes it where it is not. */
 async function moveInto(temporary: string, path: string, durable: boolean): Promise<void> {

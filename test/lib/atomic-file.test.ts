@@ -82,7 +82,7 @@ describe('atomic files', () => {
       }
       return taken;
     })();
-    for (let round = 0; round < 200; round += 1) {
+    for (let round = 0; round < 500; round += 1) {
       await writeFileAtomic(path, 'text', { tmpDir, durable: false });
       expect(await removeFile(path)).toBe(true);
     }
