@@ -1,14 +1,9 @@
-import { open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { syncDirectory } from '../lib/atomic-file.ts';
+import { BulkFile } from '../lib/bulk-file.ts';
 import { RegistryError } from '../oci/errors.ts';
 import type { BundleOutput } from './bundle-output.ts';
-
-/**
- * Bytes after which the disk is asked to write: the end need not wait for all of it then, and the kernel
- * can use the memory again that they took.
- */
-const syncedAtOnce = 64 * 1024 * 1024;
 
 /**
  * A file that grows under another name beside its own, and gets its own when it is whole and synced.
@@ -16,13 +11,9 @@ const syncedAtOnce = 64 * 1024 * 1024;
  */
 export class FileOutput implements BundleOutput {
   readonly #path: string;
-  readonly #file: FileHandle;
-  #unsynced = 0;
-  #syncing: Promise<void> | undefined;
-  /** What the disk said meanwhile. */
-  #failure: { readonly error: unknown } | undefined;
+  readonly #file: BulkFile;
 
-  private constructor(path: string, file: FileHandle) {
+  private constructor(path: string, file: BulkFile) {
     this.#path = path;
     this.#file = file;
   }
@@ -31,27 +22,15 @@ export class FileOutput implements BundleOutput {
   static async create(path: string): Promise<FileOutput> {
     // Not opened to be overwritten: whoever may still be writing it writes into nothing then.
     await rm(partialOf(path), { force: true });
-    return new FileOutput(path, await open(partialOf(path), 'wx'));
+    return new FileOutput(path, await BulkFile.open(partialOf(path), 'wx'));
   }
 
-  async write(bytes: Buffer): Promise<void> {
-    await writeAll(this.#file, bytes);
-    this.#unsynced += bytes.length;
-    if (this.#unsynced >= syncedAtOnce && this.#syncing === undefined) {
-      this.#unsynced = 0;
-      this.#syncing = this.#file
-        .datasync()
-        .catch((error: unknown) => void (this.#failure = { error }))
-        .finally(() => (this.#syncing = undefined));
-    }
-    if (this.#failure !== undefined) throw this.#failure.error;
+  write(bytes: Buffer): Promise<void> {
+    return this.#file.write(bytes);
   }
 
   async finish(): Promise<void> {
-    await this.#syncing;
     await this.#file.sync();
-    // A later sync does not tell again what an earlier one failed with.
-    if (this.#failure !== undefined) throw this.#failure.error;
     await this.#assertOurs();
     await this.#file.close();
     await rename(partialOf(this.#path), this.#path);
@@ -59,7 +38,6 @@ export class FileOutput implements BundleOutput {
   }
 
   async abandon(): Promise<void> {
-    await this.#syncing;
     const isOurs = await this.#assertOurs().then(
       () => true,
       () => false,
@@ -80,11 +58,4 @@ export class FileOutput implements BundleOutput {
 /** What a file is called while it grows. */
 export function partialOf(path: string): string {
   return `${path}.partial`;
-}
-
-async function writeAll(file: FileHandle, bytes: Buffer): Promise<void> {
-  for (let at = 0; at < bytes.length;) {
-    const { bytesWritten } = await file.write(bytes, at, bytes.length - at);
-    at += bytesWritten;
-  }
 }
