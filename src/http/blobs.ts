@@ -13,7 +13,6 @@ import { multipart } from './multipart.ts';
 import { parameterOf, type Doors } from './registry-request.ts';
 import type { ContextResponse, RequestContext } from './request-context.ts';
 import { sendContent, type Segment } from './send-content.ts';
-import { turnToBegin } from './send-turns.ts';
 
 /** What is answered: status, headers and the parts of the body. */
 interface Plan {
@@ -41,8 +40,6 @@ export function getBlob(doors: Doors, blobs: Content<Route>['blobs']): RequestHa
       response.writeHead(200, await head(request, context, route, digest)).end();
       return;
     }
-    const turn = turnToBegin();
-    if (turn !== undefined) await turn;
     const { reader, outcome } = await blobs.open(route, digest);
     context.outcome = outcome;
     context.blob = digest;

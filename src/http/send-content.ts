@@ -144,7 +144,12 @@ class Sender {
     return piece;
   }
 
+  /** Many reads may come back at once: each waits for its turn before it is written. */
   readonly #onPiece = (error: Error | null, piece: Piece | undefined): void => {
+    inTurn(() => this.#take(error, piece));
+  };
+
+  #take(error: Error | null, piece: Piece | undefined): void {
     if (!this.#readEnded()) {
       piece?.release();
     } else if (error !== null || piece === undefined) {
@@ -153,7 +158,7 @@ class Sender {
       this.#send(piece);
       this.#step();
     }
-  };
+  }
 
   #send(piece: Piece): void {
     this.#position += piece.bytes.length;

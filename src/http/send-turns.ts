@@ -27,20 +27,11 @@ let hasArrivals = false;
 let isScheduled = false;
 let row: (() => void)[] = [];
 
-/**
- * Asks for the turn of a body to begin, before anything is opened for it.
- * @returns undefined where it may begin at once, as it nearly always may
- */
-export function turnToBegin(): Promise<void> | undefined {
-  if (hasRoom()) {
+/** Lets a request for a body be answered in its turn: before it, nothing at all is done for it. */
+export function beginInTurn(answer: () => void): void {
+  inTurn(() => {
     noteSent(beginning);
-    return undefined;
-  }
-  return new Promise((resolve) => {
-    inTurn(() => {
-      noteSent(beginning);
-      resolve();
-    });
+    answer();
   });
 }
 
