@@ -5,8 +5,11 @@
  * in a row for the next one. Between two turns new requests are read, and small answers leave.
  */
 
-/** Bytes that all bodies together write in one turn of the event loop: a millisecond or two of copying. */
-const budget = 4 * 1024 * 1024;
+/**
+ * Bytes that all bodies together write in one turn of the event loop: a few milliseconds of copying, and a
+ * large piece for each of 32 clients that keep up.
+ */
+const budget = 16 * 1024 * 1024;
 
 /** So many in the row are a crowd: shorter turns then, for among them are others, with little to ask. */
 const crowd = 64;
