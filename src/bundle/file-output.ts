@@ -1,3 +1,4 @@
+import type { Stats } from 'node:fs';
 import { rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { syncDirectory } from '../lib/atomic-file.ts';
@@ -12,17 +13,26 @@ import type { BundleOutput } from './bundle-output.ts';
 export class FileOutput implements BundleOutput {
   readonly #path: string;
   readonly #file: BulkFile;
+  /** Which file it is, also when it is closed. */
+  readonly #ours: Stats;
 
-  private constructor(path: string, file: BulkFile) {
+  private constructor(path: string, file: BulkFile, ours: Stats) {
     this.#path = path;
     this.#file = file;
+    this.#ours = ours;
   }
 
   /** @throws the file system's error */
   static async create(path: string): Promise<FileOutput> {
     // Not opened to be overwritten: whoever may still be writing it writes into nothing then.
     await rm(partialOf(path), { force: true });
-    return new FileOutput(path, await BulkFile.open(partialOf(path), 'wx'));
+    const file = await BulkFile.open(partialOf(path), 'wx');
+    try {
+      return new FileOutput(path, file, await file.stat());
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
   }
 
   write(bytes: Buffer): Promise<void> {
@@ -48,9 +58,8 @@ export class FileOutput implements BundleOutput {
 
   /** Two at once on the same name: the later one has it. */
   async #assertOurs(): Promise<void> {
-    const ours = await this.#file.stat();
     const there = await stat(partialOf(this.#path)).catch(() => undefined);
-    if (there?.ino === ours.ino && there.dev === ours.dev) return;
+    if (there?.ino === this.#ours.ino && there.dev === this.#ours.dev) return;
     throw new RegistryError('UNAVAILABLE', `somebody else writes ${this.#path} at the same time`);
   }
 }

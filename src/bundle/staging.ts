@@ -180,6 +180,7 @@ export class Staging {
     const algorithm = expected === undefined ? 'sha256' : splitDigest(expected).algorithm;
     const file = await StagedFile.create(this.#growing(`blob-${++this.#count}`), algorithm);
     let digest: Digest;
+    let isThere: boolean;
     try {
       for (;;) {
         const bytes = await reader.read();
@@ -189,12 +190,13 @@ export class Staging {
       }
       digest = await file.digest();
       if (expected !== undefined && digest !== expected) throw wrongBytes(expected, digest);
+      isThere = await this.has(digest, file.size);
     } catch (error) {
       await file.discard();
       throw error;
     }
     const { size } = file;
-    if (await this.has(digest, size)) await file.discard();
+    if (isThere) await file.discard();
     else await this.#beside(file.keep(this.path(digest)));
     this.#found?.set(stagedName(digest), size);
     return { digest, size };

@@ -13,6 +13,7 @@ import { deleteUpload, getUpload, patchUpload, postUpload, putUpload } from './u
 import { Doors, type Guard } from './registry-request.ts';
 import { RequestContext, requestId, type ContextResponse } from './request-context.ts';
 import { getSearch, getV1Ping } from './search.ts';
+import { beginInTurn } from './send-turns.ts';
 import { factsOf } from './request-facts.ts';
 import { createTokenEndpoint } from './token.ts';
 
@@ -113,7 +114,9 @@ function begin(isPrefix: (name: string) => boolean, observer: HttpObserver): Req
       });
     });
     if (!path.startsWith('/v2')) takePrefix(request, context, isPrefix);
-    next();
+    // Before anything is done for it: a crowd that asks for blobs does not hold up who asks for a manifest.
+    if (method === 'GET' && path.includes('/blobs/')) beginInTurn(response, next);
+    else next();
   };
 }
 

@@ -88,6 +88,11 @@ class Sender {
   }
 
   start(): void {
+    if (this.#response.destroyed) {
+      // The client left before there was anything to send: nothing will tell that again.
+      this.#finish();
+      return;
+    }
     this.#response.once('close', this.#onClose);
     this.#response.flushHeaders();
     this.#enter(0);
@@ -204,7 +209,8 @@ class Sender {
       (available) => {
         if (socket !== null) setAwaitingContent(socket, false);
         if (!this.#readEnded()) return;
-        if (available > 0) this.#step();
+        // Everybody at the edge of a download hears of the same bytes at the same time.
+        if (available > 0) inTurn(this.#goOn);
         else this.#contentEnded(end);
       },
       (error: unknown) => {

@@ -1,3 +1,5 @@
+import type { ServerResponse } from 'node:http';
+
 /*
  * Fair turns at sending. The kernel takes megabytes for each new connection at once: a crowd that
  * comes all together would keep everybody else waiting for seconds while it is copied. So what all
@@ -30,11 +32,12 @@ let hasArrivals = false;
 let isScheduled = false;
 let row: (() => void)[] = [];
 
-/** Lets a request for a body be answered in its turn: before it, nothing at all is done for it. */
-export function beginInTurn(answer: () => void): void {
+/** Lets a request for a body go on in its turn, unless its client has left by then. */
+export function beginInTurn(response: ServerResponse, goOn: () => void): void {
   inTurn(() => {
+    if (response.destroyed) return;
     noteSent(beginning);
-    answer();
+    goOn();
   });
 }
 
@@ -85,11 +88,15 @@ function nextTurn(): void {
   const waiting = row;
   row = [];
   let gone = 0;
-  for (const goOn of waiting) {
-    if (left <= 0) break;
-    gone++;
-    goOn();
+  try {
+    for (const goOn of waiting) {
+      if (left <= 0) break;
+      gone++;
+      goOn();
+    }
+  } finally {
+    // Should one of them throw, it costs nobody else the turn.
+    if (gone < waiting.length) row = [...waiting.slice(gone), ...row];
+    if (row.length > 0) schedule();
   }
-  if (gone < waiting.length) row = [...waiting.slice(gone), ...row];
-  if (row.length > 0) schedule();
 }

@@ -14,7 +14,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { RegistryError } from '../oci/errors.ts';
 import { isAwaitingContent } from './awaiting-content.ts';
 import type { ClientLimits } from './client-limits.ts';
-import { beginInTurn, noteArrival } from './send-turns.ts';
+import { noteArrival } from './send-turns.ts';
 import { watchBody } from './request-body.ts';
 import { secureContextOf, tlsServerOptions, type TlsOptions } from './tls-options.ts';
 
@@ -67,13 +67,12 @@ export class HttpServer {
    * @param onError told of failures once it listens
    */
   static async listen(
-    answer: RequestListener,
+    listener: RequestListener,
     options: ServerOptions,
     onError: (error: Error) => void,
   ): Promise<HttpServer> {
     const { host, port, tls, headersTimeout, keepAliveTimeout, stallTimeout, maxHeaderSize } =
       options;
-    const listener = inTurns(answer);
     const settings = {
       headersTimeout,
       // Some bodies may last; see request-body.ts.
@@ -189,17 +188,6 @@ export class HttpServer {
     this.#server.closeAllConnections();
     await closed;
   }
-}
-
-/** Lets large answers begin in turns, so that a crowd that asks for them does not hold up small ones. */
-function inTurns(answer: RequestListener): RequestListener {
-  return (request, response) => {
-    if (request.method === 'GET' && request.url?.includes('/blobs/') === true) {
-      beginInTurn(() => answer(request, response));
-    } else {
-      answer(request, response);
-    }
-  };
 }
 
 /**

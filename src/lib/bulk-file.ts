@@ -31,6 +31,7 @@ export class BulkFile {
   #unsynced = 0;
   #syncing: Promise<void> | undefined;
   #failure: { readonly error: unknown } | undefined;
+  #isSettled = false;
 
   private constructor(file: FileHandle, interval: number) {
     this.#file = file;
@@ -61,6 +62,8 @@ export class BulkFile {
    * @throws the disk's error, perhaps about what was taken before
    */
   async write(bytes: Buffer): Promise<void> {
+    this.#assertNoFailure();
+    if (this.#isSettled) throw new Error('nothing is written behind the end of a file');
     for (let at = 0; at < bytes.length;) {
       const block = (this.#block ??= await this.#free());
       const count = bytes.copy(block, this.#filled, at);
@@ -73,6 +76,7 @@ export class BulkFile {
 
   /** Settles when all that was taken has been written; no write after it. @throws the disk's error */
   async settle(): Promise<void> {
+    this.#isSettled = true;
     if (this.#block !== undefined && this.#failure === undefined) {
       this.#begin(this.#file, this.#block, this.#filled);
     }
@@ -114,7 +118,9 @@ export class BulkFile {
   }
 
   async #send(block: Buffer): Promise<void> {
-    this.#direct ??= this.#blocks?.isAligned === true ? await this.#openDirect() : null;
+    if (this.#direct === undefined) {
+      this.#direct = this.#blocks?.isAligned === true ? await this.#openDirect() : null;
+    }
     this.#block = undefined;
     this.#begin(this.#isDirect ? (this.#direct ?? this.#file) : this.#file, block, block.length);
     this.#position += block.length;
@@ -151,7 +157,8 @@ export class BulkFile {
         return;
       } catch (error) {
         // Allowed at first, but not so: a device with larger sectors, a network file system.
-        if ((error as NodeJS.ErrnoException).code !== 'EINVAL') throw error;
+        const { code } = error as NodeJS.ErrnoException;
+        if (code !== 'EINVAL' && code !== 'EOPNOTSUPP') throw error;
         this.#isDirect = false;
       }
     }
@@ -181,6 +188,8 @@ async function writeAll(
 ): Promise<void> {
   for (let written = 0; written < length;) {
     const { bytesWritten } = await file.write(bytes, written, length - written, at + written);
+    if (bytesWritten === 0)
+      throw new Error('EIO: the file system takes no more bytes, and does not say why');
     written += bytesWritten;
   }
 }

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -44,6 +44,15 @@ describe('a file that a bundle is written to', () => {
     await earlier.abandon();
     await later.finish();
     expect(readFileSync(file('b'), 'utf8')).toBe('later');
+  });
+
+  it('goes where it cannot have its name', async () => {
+    const output = await FileOutput.create(file('d'));
+    await output.write(Buffer.from('much'));
+    mkdirSync(file('d'));
+    await expect(output.finish()).rejects.toMatchObject({ code: 'EISDIR' });
+    await output.abandon();
+    expect(existsSync(file('d.partial'))).toBe(false);
   });
 
   it('goes where it is abandoned, and what was there stays', async () => {

@@ -34,6 +34,8 @@ interface Question {
   readonly headers?: OutgoingHttpHeaders;
   readonly version?: '1.0' | '1.1';
   readonly tls?: boolean;
+  /** Whether the client leaves before there is an answer. */
+  readonly leaves?: boolean;
 }
 
 const resources = testResources();
@@ -58,11 +60,24 @@ function readerOf(bytes: Buffer, arrived?: number): FakeReader {
 
 /** Asks a server that answers with the segments of the reader. */
 async function ask(reader: FakeReader, question: Question = {}): Promise<Client> {
-  const { segments = [whole], headers = {}, version = '1.1', tls = false } = question;
+  const {
+    segments = [whole],
+    headers = {},
+    version = '1.1',
+    tls = false,
+    leaves = false,
+  } = question;
   const sent = Promise.withResolvers<SendResult>();
   const listener: RequestListener = (_request, response) => {
-    response.writeHead(200, headers);
-    sent.resolve(sendContent(response, reader, segments));
+    const answer = (): void => {
+      response.writeHead(200, headers);
+      sent.resolve(sendContent(response, reader, segments));
+    };
+    if (!leaves) answer();
+    else {
+      response.once('close', () => setImmediate(answer));
+      socket.destroy();
+    }
   };
   const server = tls
     ? createTlsServer({ cert: testCertificate, key: testKey }, listener)
@@ -300,4 +315,9 @@ it('ends a body of unknown length where the content ends', async () => {
 it('ends a body of nothing', async () => {
   const client = await ask(readerOf(content), { segments: [], headers: sized(0) });
   expect(await client.sent).toEqual({ bytes: 0, complete: true });
+});
+
+it('lets go of the content where the client has left before there was an answer', async () => {
+  const client = await ask(readerOf(content, 0), { leaves: true });
+  expect(await client.sent).toEqual({ bytes: 0, complete: false });
 });

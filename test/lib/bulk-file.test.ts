@@ -28,6 +28,7 @@ describe('a large file written from its beginning to its end', () => {
     await writePieces(file);
     expect(file.size).toBe(bytes.length);
     await file.sync();
+    await expect(file.write(bytes)).rejects.toThrow('behind the end');
     await file.close();
     expect(readFileSync(path).equals(bytes)).toBe(true);
   });
