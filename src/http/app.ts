@@ -13,8 +13,7 @@ import { deleteUpload, getUpload, patchUpload, postUpload, putUpload } from './u
 import { Doors, type Guard } from './registry-request.ts';
 import { RequestContext, requestId, type ContextResponse } from './request-context.ts';
 import { getSearch, getV1Ping } from './search.ts';
-import { beginInTurn } from './send-turns.ts';
-import { factsOf } from './request-facts.ts';
+import { arrivalOf, factsOf } from './request-facts.ts';
 import { createTokenEndpoint } from './token.ts';
 
 export interface AppOptions {
@@ -93,11 +92,11 @@ function addUploads(app: Express, doors: Doors, changes: Changes): void {
 /** Gives each request its context, and reports it when its answer is out or its client gone. */
 function begin(isPrefix: (name: string) => boolean, observer: HttpObserver): RequestHandler {
   return (request, response, next) => {
-    const context = new RequestContext(requestId(request));
+    const context = new RequestContext(requestId(request), arrivalOf(request).at);
     (response as unknown as ContextResponse).locals.context = context;
     // While there is a socket that tells it.
     const { method, path, remote, userAgent, host, scheme } = factsOf(request);
-    response.once('close', () => {
+    const report = (): void => {
       // Without a complete answer there may be no status that anybody saw: nginx's 499.
       const isComplete = context.complete && response.writableFinished;
       context.complete = isComplete;
@@ -112,11 +111,15 @@ function begin(isPrefix: (name: string) => boolean, observer: HttpObserver): Req
         scheme,
         durationMs: performance.now() - context.startedAt,
       });
-    });
+    };
+    if (response.destroyed) {
+      // Its client has left while it waited for its turn: nothing else would tell of it.
+      report();
+      return;
+    }
+    response.once('close', report);
     if (!path.startsWith('/v2')) takePrefix(request, context, isPrefix);
-    // Before anything is done for it: a crowd that asks for blobs does not hold up who asks for a manifest.
-    if (method === 'GET' && path.includes('/blobs/')) beginInTurn(response, next);
-    else next();
+    next();
   };
 }
 

@@ -13,7 +13,7 @@ import type { Route } from '../registry/resolve-route.ts';
 export class RequestContext {
   readonly id: string;
   /** `performance.now()` at the request's arrival. */
-  readonly startedAt = performance.now();
+  readonly startedAt: number;
   /** The upstream that the path's own prefix names, as in `/ghcr.io/v2/…`. */
   pathPrefix: string | undefined;
   /** Who makes the request; `anonymous`, too, where there are no accounts. */
@@ -41,8 +41,9 @@ export class RequestContext {
   /** False where the client left, or the content failed, before the end. */
   complete = true;
 
-  constructor(id: string) {
+  constructor(id: string, startedAt = performance.now()) {
     this.id = id;
+    this.startedAt = startedAt;
   }
 }
 

@@ -14,10 +14,28 @@ export interface RequestFacts {
   readonly scheme: 'http' | 'https';
 }
 
+/** When a request came, as `performance.now()` has it, and from where. */
+export interface Arrival {
+  readonly at: number;
+  readonly remote: string | undefined;
+}
+
+const arrivals = new WeakMap<IncomingMessage, Arrival>();
+
+/** Notes the arrival of a request that has to wait: when its turn comes, its client may have left. */
+export function rememberArrival(request: IncomingMessage): void {
+  arrivals.set(request, { at: performance.now(), remote: request.socket.remoteAddress });
+}
+
+/** The arrival of a request: just now, unless it was remembered. */
+export function arrivalOf(request: IncomingMessage): Arrival {
+  return arrivals.get(request) ?? { at: performance.now(), remote: request.socket.remoteAddress };
+}
+
 export function factsOf(request: Request): RequestFacts {
-  const { method, originalUrl: path, headers, socket } = request;
+  const { method, originalUrl: path, headers } = request;
   const { host, 'user-agent': userAgent } = headers;
-  const remote = socket.remoteAddress;
+  const { remote } = arrivalOf(request);
   return { method, path, remote, userAgent, host, scheme: schemeOf(request) };
 }
 

@@ -1,5 +1,3 @@
-import type { ServerResponse } from 'node:http';
-
 /*
  * Fair turns at sending. The kernel takes megabytes for each new connection at once: a crowd that
  * comes all together would keep everybody else waiting for seconds while it is copied. So what all
@@ -32,12 +30,11 @@ let hasArrivals = false;
 let isScheduled = false;
 let row: (() => void)[] = [];
 
-/** Lets a request for a body go on in its turn, unless its client has left by then. */
-export function beginInTurn(response: ServerResponse, goOn: () => void): void {
+/** Lets a body begin in its turn: before it, nothing at all is to be done for it. */
+export function beginInTurn(begin: () => void): void {
   inTurn(() => {
-    if (response.destroyed) return;
     noteSent(beginning);
-    goOn();
+    begin();
   });
 }
 

@@ -14,8 +14,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { RegistryError } from '../oci/errors.ts';
 import { isAwaitingContent } from './awaiting-content.ts';
 import type { ClientLimits } from './client-limits.ts';
-import { noteArrival } from './send-turns.ts';
+import { beginInTurn, hasRoom, noteArrival } from './send-turns.ts';
 import { watchBody } from './request-body.ts';
+import { rememberArrival } from './request-facts.ts';
 import { secureContextOf, tlsServerOptions, type TlsOptions } from './tls-options.ts';
 
 /** Where a server listens, and its defences against slow and large requests. Times in milliseconds. */
@@ -67,12 +68,13 @@ export class HttpServer {
    * @param onError told of failures once it listens
    */
   static async listen(
-    listener: RequestListener,
+    answer: RequestListener,
     options: ServerOptions,
     onError: (error: Error) => void,
   ): Promise<HttpServer> {
     const { host, port, tls, headersTimeout, keepAliveTimeout, stallTimeout, maxHeaderSize } =
       options;
+    const listener = inTurns(answer);
     const settings = {
       headersTimeout,
       // Some bodies may last; see request-body.ts.
@@ -188,6 +190,21 @@ export class HttpServer {
     this.#server.closeAllConnections();
     await closed;
   }
+}
+
+/**
+ * Lets large bodies begin in turns, so that a crowd that asks for them does not hold up who asks for
+ * little. Whoever leaves meanwhile is answered all the same, for that is who reports the request.
+ */
+function inTurns(answer: RequestListener): RequestListener {
+  return (request, response) => {
+    if (request.method !== 'GET' || request.url?.includes('/blobs/') !== true) {
+      answer(request, response);
+      return;
+    }
+    if (!hasRoom()) rememberArrival(request);
+    beginInTurn(() => answer(request, response));
+  };
 }
 
 /**

@@ -1,12 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
-import { connect } from 'node:net';
+import { createServer, request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { connect, Socket, type AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { digestOf, type Digest } from '../../src/oci/digest.ts';
 import { RegistryError } from '../../src/oci/errors.ts';
 import { mediaTypes } from '../../src/oci/media-type.ts';
+import { rememberArrival } from '../../src/http/request-facts.ts';
 import { startRegistryApp, type RegistryApp } from '../support/registry-app.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 interface Answer {
   status: number;
@@ -51,6 +53,25 @@ describe('GET /v2/', () => {
 
 describe('a blob', () => {
   const path = (): string => `/v2/${name}/blobs/${digest}`;
+
+  it('is not opened for a client that has left before its turn, and that is told of once', async () => {
+    const client = new Socket();
+    const server = createServer((request, response) => {
+      rememberArrival(request);
+      response.once('close', () => setTimeout(() => app.listener(request, response), 20));
+      client.destroy();
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    client.connect((server.address() as AddressInfo).port, '127.0.0.1');
+    client.write(`GET ${path()} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    await waitFor('the report', () => app.ended.length > 0);
+    server.close();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(app.ended).toMatchObject([{ status: 499, path: path(), remote: '127.0.0.1' }]);
+    expect(app.ended[0]!.durationMs).toBeGreaterThanOrEqual(19);
+    expect(app.hub.calls).toEqual([]);
+  });
 
   it('comes whole, cold and warm, with the headers that clients need', async () => {
     for (const status of ['baleen; fwd=miss; stored', 'baleen; hit']) {

@@ -1,5 +1,3 @@
-import { IncomingMessage, ServerResponse } from 'node:http';
-import { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { beginInTurn, hasRoom, inTurn, noteArrival, noteSent } from '../../src/http/send-turns.ts';
@@ -21,7 +19,7 @@ describe('turns at sending', () => {
     inTurn(() => went.push('first'));
     noteSent(MiB);
     inTurn(() => went.push('second'));
-    beginInTurn(response(), () => went.push('third'));
+    beginInTurn(() => went.push('third'));
     expect(went).toEqual(['first', 'second', 'third']);
   });
 
@@ -118,24 +116,9 @@ describe('turns at sending', () => {
 
   it('lets only so many bodies begin in one turn', async () => {
     const begun: number[] = [];
-    for (let client = 0; client < 100; client++) beginInTurn(response(), () => begun.push(client));
+    for (let client = 0; client < 100; client++) beginInTurn(() => begun.push(client));
     expect(begun.length).toBeLessThan(100);
     expect(begun.length).toBeGreaterThan(0);
     while (begun.length < 100) await nextTurn();
   });
-
-  it('passes over who has left in the row', async () => {
-    noteSent(tooMuch);
-    const went: string[] = [];
-    const [stays, leaves] = [response(), response()];
-    beginInTurn(leaves, () => went.push('has left'));
-    beginInTurn(stays, () => went.push('is there'));
-    leaves.destroy();
-    while (went.length === 0) await nextTurn();
-    expect(went).toEqual(['is there']);
-  });
 });
-
-function response(): ServerResponse {
-  return new ServerResponse(new IncomingMessage(new Socket()));
-}

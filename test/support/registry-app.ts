@@ -1,3 +1,4 @@
+import type { RequestListener } from 'node:http';
 import { createApp } from '../../src/http/app.ts';
 import type { RequestSummary } from '../../src/http/observer.ts';
 import { eitherContent, type Content } from '../../src/http/content.ts';
@@ -66,6 +67,8 @@ export async function startRegistryApp(
     ...scaffold,
     hosted,
     server,
+    /** What answers a request, without the server in front. */
+    listener: app as RequestListener,
     ended,
     failed,
     url: `http://127.0.0.1:${server.port}`,
