@@ -160,10 +160,10 @@ describe('a connection on which nothing moves', () => {
   it('is kept while it is the content that is waited for, however long', async () => {
     const reader = new FakeReader(content.subarray(0, 100_000), 1_000);
     const { listener, sent } = send(reader);
-    const server = await listen(listener, { stallTimeout: 200 });
+    const server = await listen(listener, { stallTimeout: 1_000 });
     const answer = rawGet(server.port, '/');
     await waitFor('the wait', () => reader.isWaitedFor);
-    await new Promise((resolve) => setTimeout(resolve, 800));
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
     reader.arrive(reader.size);
     expect(await sent).toEqual({ bytes: reader.size, complete: true });
     const { body } = await answer;
