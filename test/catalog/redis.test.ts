@@ -159,8 +159,8 @@ describe('a catalog that shares what it knows through Redis', () => {
       await catalog.tag(alpine, tag);
       times.push(performance.now() - start);
     }
-    // One, and room for what the disk takes on a busy machine.
-    expect(times.filter((time) => time >= timeout).length).toBeLessThan(5);
+    expect(times.filter((time) => time >= timeout).length).toBeLessThanOrEqual(1);
+    expect(Math.max(...times)).toBeLessThan(2 * timeout);
     expect(catalog.cacheUp).toBe(false);
     expect(observer.states).toEqual([true, false]);
     expect(observer.errors.length).toBeGreaterThan(0);
@@ -172,8 +172,7 @@ describe('a catalog that shares what it knows through Redis', () => {
     server.pause();
     const start = performance.now();
     await Promise.all(tags(300).map((tag) => catalog.tag(alpine, tag)));
-    // One after the other they would take two minutes.
-    expect(performance.now() - start).toBeLessThan(20 * timeout);
+    expect(performance.now() - start).toBeLessThan(3 * timeout);
   });
 
   const outages: readonly {
