@@ -14,6 +14,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { RegistryError } from '../oci/errors.ts';
 import { isAwaitingContent } from './awaiting-content.ts';
 import type { ClientLimits } from './client-limits.ts';
+import { OpenAnswers } from './open-answers.ts';
 import { beginInTurn, hasRoom, noteArrival } from './send-turns.ts';
 import { watchBody } from './request-body.ts';
 import { rememberArrival } from './request-facts.ts';
@@ -194,7 +195,7 @@ export class HttpServer {
 
 /**
  * Lets large bodies begin in turns, so that a crowd that asks for them does not hold up who asks for
- * little. Whoever leaves meanwhile is answered all the same, for that is who reports the request.
+ * little. A request whose client leaves meanwhile goes on as well: what answers requests reports them.
  */
 function inTurns(answer: RequestListener): RequestListener {
   return (request, response) => {
@@ -205,31 +206,6 @@ function inTurns(answer: RequestListener): RequestListener {
     if (!hasRoom()) rememberArrival(request);
     beginInTurn(() => answer(request, response));
   };
-}
-
-/**
- * How many answers each connection still owes. Only counts are kept: a response that is held until
- * its connection's next request is old garbage by then.
- */
-class OpenAnswers {
-  readonly #counts = new WeakMap<Duplex, { answers: number }>();
-
-  add(connection: Duplex, response: ServerResponse): void {
-    let count = this.#counts.get(connection);
-    if (count === undefined) {
-      count = { answers: 0 };
-      this.#counts.set(connection, count);
-    }
-    const owed = count;
-    owed.answers++;
-    response.once('close', () => {
-      owed.answers--;
-    });
-  }
-
-  has(connection: Duplex): boolean {
-    return (this.#counts.get(connection)?.answers ?? 0) > 0;
-  }
 }
 
 /** Answers what is no HTTP, or too much or too slow of it, in the form that clients of a registry know. */
