@@ -1,3 +1,4 @@
+import { isAnnotations } from '../oci/annotations.ts';
 import type { Digest } from '../oci/digest.ts';
 import { isDigestReference, isReferrersTag, referrersTag, type Tag } from '../oci/reference.ts';
 import type { QualifiedName } from '../oci/repository-name.ts';
@@ -253,13 +254,4 @@ function isShort(text: string): boolean {
 
 function isText(value: unknown): value is string {
   return typeof value === 'string' && value !== '' && isShort(value);
-}
-
-function isAnnotations(value: unknown): value is Readonly<Record<string, string>> {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    !Array.isArray(value) &&
-    Object.values(value).every((text) => typeof text === 'string')
-  );
 }

@@ -1,3 +1,4 @@
+import { isAnnotations } from './annotations.ts';
 import { isDescriptor, type Descriptor } from './descriptor.ts';
 import {
   inferType,
@@ -85,15 +86,6 @@ function referrerParts(
     artifactType: own ?? fallback,
     annotations: isAnnotations(annotations) ? annotations : undefined,
   };
-}
-
-function isAnnotations(value: unknown): value is Readonly<Record<string, string>> {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    !Array.isArray(value) &&
-    Object.values(value).every((text) => typeof text === 'string')
-  );
 }
 
 function isSchema1(mediaType: string): boolean {
